@@ -1,0 +1,2 @@
+// Package rows inserts many rows in one statement, on SQLite and on PostgreSQL, from columns of Go values.
+package rows
