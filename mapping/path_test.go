@@ -1,0 +1,341 @@
+package mapping_test
+
+import (
+	"bytes"
+	"errors"
+	"strings"
+	"testing"
+
+	"github.com/go-json-experiment/json/jsontext"
+	"github.com/tidwall/gjson"
+
+	"dochook/mapping"
+)
+
+const sample = ` {
+	"name": "QTN-1", "big": 9007199254740993, "price": 2500.0, "exp": 1E+2, "none": null, "yes": true,
+	"nested": {"a": {"b": {"c": [10, 20, 30]}}, "z": {}},
+	"items": [{"code": "A", "qty": 1.0, "tags": ["x","y"]}, {"code": "B}", "qty": 2.50, "tags": []}, {"qty": 3}],
+	"dot.key": 1, "@type": "T", "#n": 2, "!x": 3, "br[0]": 4, "Price (USD)": 5, "a|b": 6, "star*": 7, "back\\slash": 8,
+	"\u0065scaped \"key\"": "q\"\\\u00e9", "text": "{\"in\":{\"side\":1}}", "empty": "", "0": "zero", "list": [[1,2],[3]]
+} `
+
+func lookup(t *testing.T, expr, json string) (string, bool) {
+	t.Helper()
+	path, err := mapping.ParsePath(expr)
+	if err != nil {
+		t.Fatalf("ParsePath(%q): %v", expr, err)
+	}
+	raw, ok := path.Lookup([]byte(json))
+	return string(raw), ok
+}
+
+func TestLookup(t *testing.T) {
+	tests := []struct {
+		path, want string // want "" means missing
+	}{
+		{"name", `"QTN-1"`},
+		{"big", "9007199254740993"},
+		{"price", "2500.0"},
+		{"exp", "1E+2"},
+		{"none", "null"},
+		{"yes", "true"},
+		{"empty", `""`},
+		{"nested.a.b.c", "[10, 20, 30]"},
+		{"nested.a.b.c.1", "20"},
+		{"nested|a|b|c|1", "20"},
+		{"nested.a.b.c.3", ""},
+		{"nested.a.b.c.x", ""},
+		{"nested.z", "{}"},
+		{"nested.z.q", ""},
+		{"name.first", ""},
+		{"none.x", ""},
+		{"missing", ""},
+		{"0", `"zero"`},
+		{"items.0.qty", "1.0"},
+		{"items.00.qty", "1.0"},
+		{"items.-1", ""},
+		{"items.99999999999999999999", ""},
+		{"items.1.code", `"B}"`},
+		{"items.#", "3"},
+		{"items.#.qty", "[1.0,2.50,3]"},
+		{"items.#.code", `["A","B}"]`},
+		{"items.#(qty>1).code", `"B}"`},
+		{"items.#(qty>1)#", `[{"code": "B}", "qty": 2.50, "tags": []},{"qty": 3}]`},
+		{"items.#(qty>1)#.qty", "[2.50,3]"},
+		{"items.#(qty>1)#|#", "2"},
+		{"items.#(qty>9)#", "[]"},
+		{"items.#(qty>9)", ""},
+		{`items.#(code=="B}").qty`, "2.50"},
+		{`items.#(code%"A*").qty`, "1.0"},
+		{`items.#(tags.#(=="y")).code`, `"A"`},
+		{"items.#(code==~null)#", `[{"qty": 3}]`},
+		{`dot\.key`, "1"},
+		{`\@type`, `"T"`},
+		{`\#n`, "2"},
+		{`\!x`, "3"},
+		{`br\[0\]`, "4"},
+		{"Price (USD)", "5"},
+		{`Price \(USD\)`, "5"},
+		{`a\|b`, "6"},
+		{`star\*`, "7"},
+		{`back\\slash`, "8"},
+		{`escaped \"key\"`, `"q\"\\\u00e9"`},
+		{"pri*", "2500.0"},
+		{"n?me", `"QTN-1"`},
+		{"nested.?.b.c.0", "10"},
+		{"@this", strings.TrimSpace(sample)},
+		{"@this.name", `"QTN-1"`},
+		{"name.@this", `"QTN-1"`},
+		{"nested.a.b.c.@reverse", "[30,20,10]"},
+		{"nested.a.b.c|@reverse|0", "30"},
+		{"nested.@keys", `["a","z"]`},
+		{"nested.z.@values", "[]"},
+		{"list.@flatten", "[1,2,3]"},
+		{"text.@fromstr.in.side", "1"},
+		{"text.in", ""}, // the inside of a string is no object
+		{"text.#", ""},
+		{"name.@fromstr", ""}, // no JSON comes out
+		{"list.@tostr", `"[[1,2],[3]]"`},
+		{"nested.@dig:c", "[[10, 20, 30]]"},
+		{"nested.a.b.@pretty:{\"indent\":\" \"}.c.0", "10"},
+		{"{name,price}", `{"name":"QTN-1","price":2500.0}`},
+		{`{"n":name,x:!{"a":1},big}`, `{"n":"QTN-1","x":{"a":1},"big":9007199254740993}`},
+		{"[name,missing,big]", `["QTN-1",9007199254740993]`},
+		{"items.#.{code,qty}", `[{"code":"A","qty":1.0},{"code":"B}","qty":2.50},{"qty":3}]`},
+		{`!"x"`, `"x"`},
+		{"!-1.50", "-1.50"},
+		{"!null", "null"},
+		{`!{"a": [1, 2]}`, `{"a": [1, 2]}`},
+	}
+	for _, tt := range tests {
+		got, ok := lookup(t, tt.path, sample)
+		if got != tt.want || ok != (tt.want != "") {
+			t.Errorf("%s = %s, %t, want %s", tt.path, got, ok, tt.want)
+		}
+	}
+}
+
+func TestLookupRoots(t *testing.T) {
+	tests := []struct{ path, json, want string }{
+		{"0.a", `[{"a":1}]`, "1"},
+		{"#.a", `[{"a":1},{"a":2.0}]`, "[1,2.0]"},
+		{"a", `"{\"a\":1}"`, ""},
+		{"#", `"[1,2]"`, ""},
+		{"@this", " 5 ", "5"},
+		{"a", "5", ""},
+		{"a", "", ""},
+		{"@this", "", ""},
+		{"a", `{"a":1,"a":2}`, "1"},
+	}
+	for _, tt := range tests {
+		if got, ok := lookup(t, tt.path, tt.json); got != tt.want || ok != (tt.want != "") {
+			t.Errorf("%s of %s = %s, %t, want %s", tt.path, tt.json, got, ok, tt.want)
+		}
+	}
+	if got, ok := (mapping.Path{}).Lookup([]byte("{}")); string(got) != "{}" || !ok {
+		t.Errorf("the zero path gives %s, %t", got, ok)
+	}
+}
+
+func TestPlainLookupSharesTheText(t *testing.T) {
+	path, err := mapping.ParsePath("nested.a.b.c")
+	if err != nil {
+		t.Fatal(err)
+	}
+	json := []byte(sample)
+	raw, _ := path.Lookup(json)
+	json[strings.Index(sample, "[10")+1] = '9'
+	if string(raw) != "[90, 20, 30]" {
+		t.Errorf("the value was copied: %s", raw)
+	}
+	if n := testing.AllocsPerRun(100, func() { path.Lookup(json) }); n != 0 {
+		t.Errorf("%v allocations", n)
+	}
+}
+
+func TestParsePathRefuses(t *testing.T) {
+	tests := []struct {
+		path string
+		pos  int
+	}{
+		{"", 0},
+		{".", 0},
+		{".a", 0},
+		{"|a", 0},
+		{"..a", 0},
+		{"a.", 1},
+		{"a|", 1},
+		{"a..b", 2},
+		{"a.|b", 2},
+		{"a||b", 2},
+		{`a\`, 1},
+		{"a\x00b", 1},
+		{"a\nb", 1},
+		{"a\x7f", 1},
+		{"a\xff", 0},
+		{`a"b`, 1},
+		{"a[0]", 1},
+		{"a{b}", 1},
+		{"a}", 1},
+		{"a(b", 0},
+		{"a)b", 1},
+		{"#x", 0},
+		{"a.#[b==1]", 2},
+		{"#(a==1", 1},
+		{"#(a==1)x", 7},
+		{"#(a==1)##", 8},
+		{"#()", 2},
+		{"#( )", 2},
+		{"#(a==)", 5},
+		{"#(a!b)", 3},
+		{"#(a===1)", 5},
+		{"#(a=>1)", 4},
+		{`#(a=="x)`, 5},
+		{`#(a=="\d")`, 5},
+		{`#(a==x"y")`, 6},
+		{"#(a==~maybe)", 5},
+		{"#(a..b==1)", 4},
+		{"#(@nope==1)", 2},
+		{"#({a,b}==1)", 2},
+		{"#(a==1])", 6},
+		{"@nope", 0},
+		{"a.@nope", 2},
+		{"@type", 0},
+		{"@this:x", 6},
+		{"@pretty:x", 8},
+		{"@pretty:{x}", 8},
+		{"@flatten:", 9},
+		{"@dig", 0},
+		{"@dig:a..b", 7},
+		{"@dig:!1", 5},
+		{`@tostr"x"`, 0},
+		{`@pretty:{"a":1}x`, 15},
+		{"a.!1", 2},
+		{"!", 1},
+		{"!x", 1},
+		{"!1.a", 1},
+		{"!nan", 1},
+		{"{}", 1},
+		{"{a,}", 3},
+		{"{a, b}", 3},
+		{"{a", 0},
+		{"[a:b]", 2},
+		{"[a}", 2},
+		{"{:a}", 1},
+		{`{"x:a}`, 1},
+		{`{a b :c}`, 1},
+		{"{@pretty:{}}", 1},
+		{"{a}b", 3},
+		{"[[a,b..c]]", 6},
+		{strings.Repeat("a", 4097), 4096},
+		{strings.Repeat("[", 20) + "a" + strings.Repeat("]", 20), 17},
+	}
+	for _, tt := range tests {
+		_, err := mapping.ParsePath(tt.path)
+		var e *mapping.Error
+		if !errors.As(err, &e) {
+			t.Errorf("ParsePath(%q) = %v, want an error", tt.path, err)
+			continue
+		}
+		if e.Code() != mapping.CodeInvalidPath || e.Pos != tt.pos {
+			t.Errorf("ParsePath(%.50q) = %v (%s), want offset %d", tt.path, err, e.Code(), tt.pos)
+		}
+	}
+}
+
+func TestPathString(t *testing.T) {
+	for _, expr := range []string{"a.b", "@this", `#(a=="x")#.b`, "!1"} {
+		if path, err := mapping.ParsePath(expr); err != nil || path.String() != expr {
+			t.Errorf("%q comes back as %q, %v", expr, path, err)
+		}
+	}
+}
+
+// The paths below are short, but without a bound each of them takes gigabytes, hours or the whole process.
+func TestPathBombs(t *testing.T) {
+	deep := strings.Repeat("[", 9000) + strings.Repeat("]", 9000)
+	tests := []struct{ name, path, json string }{
+		{"escapes of escapes", "@tostr" + strings.Repeat("|@tostr", 60), sample},
+		{"copies of copies", "@this" + strings.Repeat("|[@this,@this,@this,@this]", 20), sample},
+		{"copies within", "[" + strings.Repeat("@this,", 600) + "@this]", `"` + strings.Repeat("x", 1<<20) + `"`},
+		{"indents", "@pretty", deep},
+		{"wide indents", `@pretty:{"indent":"` + strings.Repeat(" ", 4000) + `"}`, deep},
+		{"dig", "@dig:a", `{"x":"` + strings.Repeat("x", 1<<20) + `","y":` + deep + `}`},
+		{"group", "@group", `{"` + strings.Repeat("k", 1<<16) + `":[` + strings.Repeat("1,", 1<<16) + `1]}`},
+		{"depth in a string", `s.@fromstr.@flatten:{"deep":true}`, `{"s":"` + strings.Repeat("[", 1<<20) + `"}`},
+		{"depth in a string in a string", "s.@fromstr.@fromstr.@valid", `{"s":"\"` + strings.Repeat(`\\\u0075005b`, 1<<20) + `\""}`},
+		{"escaped depth in a string", "s.@fromstr.@valid", `{"s":"` + strings.Repeat(`\u005b`, 1<<20) + `"}`},
+	}
+	for _, tt := range tests {
+		if _, ok := lookup(t, tt.path, tt.json); ok {
+			t.Errorf("%s: found", tt.name)
+		}
+		m, err := mapping.Compile([]mapping.Row{{Fieldname: tt.path, Key: "k"}})
+		if err != nil {
+			t.Errorf("%s: %v", tt.name, err)
+			continue
+		}
+		_, err = m.Append(nil, []byte(tt.json))
+		var e *mapping.Error
+		if !errors.As(err, &e) || e.Code() != mapping.CodeTooLarge || e.Field != "webhook_data[0].fieldname" {
+			t.Errorf("%s: %v, want too_large", tt.name, err)
+		}
+	}
+}
+
+// The bound must not refuse what people really write, on documents of the size they really have.
+func TestGrowthBoundIsNotFelt(t *testing.T) {
+	item := `{"code":"A","qty":1.0,"note":"a text of some length, as they are","tags":["x","y"],"more":{"deep":{"er":[1,2,3]}}}`
+	json := `{"name":"n","s":"{\"a\":[1,2,3]}","u":"\"` + strings.Repeat(`\u6771`, 20_000) + `\"","items":[` + strings.Repeat(item+",", 2000) + item + `]}` // 230 KB
+	for _, expr := range []string{
+		"@pretty", "@ugly", "@this|@tostr", "s.@fromstr.a", "items.@dig:er", "items.#.{code,qty,note}",
+		"{name,items,a:{b:{c:name},d:items},e:[name,s]}", "items.@reverse.@tostr", `items.@flatten:{"deep":true}`,
+		"items.#.more.@join", "items.0.@keys", "u.@fromstr",
+	} {
+		if _, ok := lookup(t, expr, json); !ok {
+			t.Errorf("%s is refused", expr)
+		}
+	}
+}
+
+func FuzzPath(f *testing.F) {
+	for _, expr := range []string{
+		"a", "a.b.0", `a\.b`, "items.#(qty>1)#.code", "@this|@tostr", `{"x":a,b}`, "[a,@this]", `!{"a":1}`, "a*.?",
+		"@dig:code", "@pretty:{\"indent\":\" \"}", "items.#.tags.#", "text.@fromstr", `#(a.#(=="x"))`, "@group", "nested.@join",
+	} {
+		f.Add(expr, sample)
+		f.Add(expr, `[{"a":[{"b":1}]},[2],"x"]`)
+	}
+	f.Fuzz(func(t *testing.T, expr, json string) {
+		path, err := mapping.ParsePath(expr)
+		if err != nil {
+			var e *mapping.Error
+			if !errors.As(err, &e) || e.Pos < 0 || e.Pos > len(expr) || e.Code() != mapping.CodeInvalidPath {
+				t.Fatalf("ParsePath(%q): %#v", expr, err)
+			}
+			return
+		}
+		first, ok := path.Lookup([]byte(json)) // any bytes: it must not panic
+		if !jsontext.Value(json).IsValid() {
+			return
+		}
+		if ok && !jsontext.Value(first).IsValid(jsontext.AllowDuplicateNames(true)) {
+			t.Fatalf("%q of %q = %q, which is not JSON", expr, json, first)
+		}
+		if second, _ := path.Lookup([]byte(json)); !bytes.Equal(first, second) {
+			t.Fatalf("%q of %q = %q and %q", expr, json, first, second)
+		}
+		if isPlain(expr) && strings.ContainsAny(json[:1], "{[") { // in other texts gjson looks for braces inside strings
+			want := gjson.Get(json, expr)
+			if ok != want.Exists() || string(first) != want.Raw {
+				t.Fatalf("%q of %q = %q, gjson says %q", expr, json, first, want.Raw)
+			}
+		}
+	})
+}
+
+// isPlain tells paths that must agree with gjson to the byte.
+func isPlain(expr string) bool {
+	return !strings.ContainsAny(expr, `@#!*?{}[]()"|\`) && !strings.Contains(expr, "..")
+}
