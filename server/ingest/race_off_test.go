@@ -1,0 +1,6 @@
+//go:build !race
+
+package ingest_test
+
+// underRace is true where the race detector makes everything ten times slower.
+const underRace = false
