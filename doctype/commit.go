@@ -1,0 +1,218 @@
+package doctype
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"runtime/debug"
+	"sync"
+	"time"
+
+	"github.com/uptrace/bun"
+
+	"dochook/migrations"
+)
+
+// errRace: another transaction wrote one of our documents in between. The whole
+// transaction is run again.
+var errRace = errors.New("documents changed concurrently")
+
+const (
+	maxTries     = 8
+	groupWrites  = 512              // single writes committed together at most
+	groupTimeout = 30 * time.Second // of one grouped transaction
+)
+
+// txn is one write transaction: what it has logged so far and will tell after
+// its commit.
+type txn struct {
+	s      *Service
+	tx     bun.Tx
+	now    time.Time
+	again  bool // PostgreSQL: a try after another transaction came in between
+	events []Event
+	after  []Write // for after_commit triggers
+}
+
+type txnKey struct{}
+
+func txnOf(ctx context.Context, s *Service) *txn {
+	t, _ := ctx.Value(txnKey{}).(*txn)
+	if t == nil || t.s != s {
+		return nil
+	}
+	return t
+}
+
+// reader is the running transaction of a trigger's ctx, else the read pool.
+func (s *Service) reader(ctx context.Context) bun.IDB {
+	if t := txnOf(ctx, s); t != nil {
+		return t.tx
+	}
+	return s.db.Read
+}
+
+// inTx runs fn in a write transaction whose events are logged last. A ctx that
+// comes from a trigger joins its transaction, behind a savepoint.
+func (s *Service) inTx(ctx context.Context, fn func(ctx context.Context, t *txn) error) error {
+	if t := txnOf(ctx, s); t != nil {
+		return t.savepoint(ctx, func() error { return fn(ctx, t) })
+	}
+	var done *txn
+	for try := 1; ; try++ {
+		err := s.db.InTx(ctx, func(ctx context.Context, tx bun.Tx) error {
+			t := &txn{s: s, tx: tx, now: s.moment(), again: try > 1 && s.db.Postgres()}
+			done = t
+			if err := fn(context.WithValue(ctx, txnKey{}, t), t); err != nil {
+				return err
+			}
+			return t.appendLog(ctx)
+		})
+		if err == nil {
+			break
+		}
+		if !errors.Is(err, errRace) && !migrations.IsRetryable(err) || try == maxTries || ctx.Err() != nil {
+			return unavailable(err)
+		}
+	}
+	s.committed(ctx, done)
+	return nil
+}
+
+func (s *Service) committed(ctx context.Context, t *txn) {
+	if len(t.events) > 0 {
+		var names []string
+		for i := range t.events {
+			if n := t.events[i].DocType; len(names) == 0 || names[len(names)-1] != n {
+				names = append(names, n)
+			}
+		}
+		s.notify(names)
+	}
+	if len(t.after) > 0 {
+		s.triggers.afterCommit(context.WithoutCancel(ctx), s.log, t.after)
+	}
+}
+
+// savepoint runs fn so that its error undoes what it wrote and logged, and
+// nothing else of the transaction.
+func (t *txn) savepoint(ctx context.Context, fn func() error) error {
+	events, after := len(t.events), len(t.after)
+	if _, err := t.tx.Tx.ExecContext(ctx, "SAVEPOINT write_one"); err != nil {
+		return wrap("set savepoint", err)
+	}
+	err := fn()
+	end := "RELEASE SAVEPOINT write_one"
+	if err != nil {
+		t.events, t.after = t.events[:events], t.after[:after]
+		end = "ROLLBACK TO SAVEPOINT write_one"
+	}
+	if _, endErr := t.tx.Tx.ExecContext(context.WithoutCancel(ctx), end); endErr != nil {
+		return wrap("end savepoint", endErr)
+	}
+	if err != nil { // ROLLBACK TO keeps the savepoint itself
+		if _, endErr := t.tx.Tx.ExecContext(context.WithoutCancel(ctx), "RELEASE SAVEPOINT write_one"); endErr != nil {
+			return wrap("end savepoint", endErr)
+		}
+	}
+	return err
+}
+
+// committer groups single writes that arrive while another is being committed
+// into one transaction (group commit). There is no goroutine of its own: the
+// first waiter leads, and hands the lead on when its batch is done.
+type committer struct {
+	mu      sync.Mutex
+	queue   []*waiter
+	leading bool
+}
+
+type waiter struct {
+	write *write
+	err   error
+	turn  chan bool // true: lead the next batch; false: done
+}
+
+// submit writes one document together with whoever else is writing now. Its own
+// outcome is in w; the returned error is the transaction's.
+func (s *Service) submit(ctx context.Context, w *write) error {
+	if txnOf(ctx, s) != nil {
+		return s.inTx(ctx, func(ctx context.Context, t *txn) error { return t.apply(ctx, []*write{w}) })
+	}
+	me := &waiter{write: w, turn: make(chan bool, 1)}
+	s.group.mu.Lock()
+	s.group.queue = append(s.group.queue, me)
+	lead := !s.group.leading
+	s.group.leading = true
+	s.group.mu.Unlock()
+	if !lead {
+		select {
+		case lead = <-me.turn:
+		case <-ctx.Done():
+			if !s.group.withdraw(me) {
+				lead = <-me.turn // already in a batch, or about to lead: see it through
+				break
+			}
+			return ctx.Err()
+		}
+		if !lead {
+			return me.err
+		}
+	}
+	s.lead(ctx)
+	return me.err
+}
+
+// withdraw takes a waiter out of the queue if no batch has it yet.
+func (c *committer) withdraw(me *waiter) bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for i, w := range c.queue {
+		if w == me && len(me.turn) == 0 {
+			c.queue = append(c.queue[:i], c.queue[i+1:]...)
+			return true
+		}
+	}
+	return false
+}
+
+// lead commits one batch, the leader's own write in it, and passes the lead on.
+func (s *Service) lead(ctx context.Context) {
+	s.group.mu.Lock()
+	batch := s.group.queue
+	if len(batch) > groupWrites {
+		batch = batch[:groupWrites]
+	}
+	s.group.queue = s.group.queue[len(batch):]
+	s.group.mu.Unlock()
+
+	err := s.writeGroup(ctx, batch)
+
+	s.group.mu.Lock()
+	if len(s.group.queue) > 0 {
+		s.group.queue[0].turn <- true
+	} else {
+		s.group.leading = false
+	}
+	s.group.mu.Unlock()
+	for _, w := range batch {
+		w.err = err
+		w.turn <- false
+	}
+}
+
+func (s *Service) writeGroup(ctx context.Context, batch []*waiter) (err error) {
+	// The batch belongs to many callers: the leader going away must not undo it.
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), groupTimeout)
+	defer cancel()
+	defer func() {
+		if p := recover(); p != nil { // the other callers of the batch must not wait for ever
+			err = fmt.Errorf("panic in a grouped write: %v\n%s", p, debug.Stack())
+		}
+	}()
+	writes := make([]*write, len(batch))
+	for i, w := range batch {
+		writes[i] = w.write
+	}
+	return s.inTx(ctx, func(ctx context.Context, t *txn) error { return t.apply(ctx, writes) })
+}

@@ -1,0 +1,137 @@
+package doctype
+
+import (
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/go-json-experiment/json/jsontext"
+)
+
+// Names of document events, as they stand in the log. OnChange is never
+// stored: it stands for any of the other three when someone listens.
+const (
+	OnInsert = "on_insert"
+	OnUpdate = "on_update"
+	OnTrash  = "on_trash"
+	OnChange = "on_change"
+)
+
+// Event is one entry of the log: what happened to a document, with the
+// document's state at that moment (for on_trash: the last known one).
+type Event struct {
+	Pos      int64     // place in the log; grows in commit order
+	ID       string    // unique for ever, also across restored backups
+	At       time.Time // when it was written, µs, UTC
+	DocType  string
+	Name     string
+	Event    string
+	Version  int64  // of the document, grows by one with each event
+	Data     []byte // the record
+	Changed  []byte // JSON list of {name, from, to}; nil unless on_update
+	Job      string
+	Page     int64
+	Restored bool // on_insert of a name that was trashed before
+
+	Owner      string // who created the document
+	Creation   time.Time
+	ModifiedBy string // who caused this event
+	KeyID      string // the API key used, "" inside the process
+	Hops       int64  // webhooks in a row that led to this event
+}
+
+// AppendJSON appends the event's public form:
+// {pos, id, at, event, doctype, name, version, data, changed, job, page, restored}.
+func (e *Event) AppendJSON(dst []byte) []byte {
+	dst = append(dst, `{"pos":`...)
+	dst = strconv.AppendInt(dst, e.Pos, 10)
+	dst = appendMember(dst, "id", e.ID)
+	dst = append(dst, `,"at":"`...)
+	dst = e.At.UTC().AppendFormat(dst, "2006-01-02T15:04:05.000000Z07:00")
+	dst = append(dst, '"')
+	dst = appendMember(dst, "event", e.Event)
+	dst = appendMember(dst, "doctype", e.DocType)
+	dst = appendMember(dst, "name", e.Name)
+	dst = append(dst, `,"version":`...)
+	dst = strconv.AppendInt(dst, e.Version, 10)
+	dst = append(dst, `,"data":`...)
+	dst = append(dst, orNull(e.Data)...)
+	dst = append(dst, `,"changed":`...)
+	dst = append(dst, orNull(e.Changed)...)
+	if e.Job == "" {
+		dst = append(dst, `,"job":null,"page":null`...)
+	} else {
+		dst = appendMember(dst, "job", e.Job)
+		dst = append(dst, `,"page":`...)
+		dst = strconv.AppendInt(dst, e.Page, 10)
+	}
+	dst = append(dst, `,"restored":`...)
+	dst = strconv.AppendBool(dst, e.Restored)
+	return append(dst, '}')
+}
+
+// Document is the document as the event left it.
+func (e *Event) Document() Document {
+	return Document{
+		DocType: e.DocType, Name: e.Name, Record: e.Data, Version: e.Version,
+		Owner: e.Owner, Creation: e.Creation, Modified: e.At, ModifiedBy: e.ModifiedBy,
+	}
+}
+
+// Old is the record before the event: nil for on_insert, the record itself for
+// on_trash, else the record with what changed undone.
+func (e *Event) Old() []byte {
+	switch e.Event {
+	case OnUpdate:
+		changes, err := ParseChanges(e.Changed)
+		if err != nil {
+			return nil
+		}
+		return Undo(e.Data, changes)
+	case OnTrash:
+		return e.Data
+	default:
+		return nil
+	}
+}
+
+// ParseEventName returns the stored name for what a caller may write, in any
+// case: Frappe's after_insert and the ADDED, UPDATED, REMOVED of product feeds
+// are aliases. ok is false for anything else.
+func ParseEventName(s string) (name string, ok bool) {
+	switch strings.ToLower(strings.TrimSpace(s)) {
+	case OnInsert, "after_insert", "added":
+		return OnInsert, true
+	case OnUpdate, "updated":
+		return OnUpdate, true
+	case OnTrash, "removed":
+		return OnTrash, true
+	case OnChange:
+		return OnChange, true
+	default:
+		return "", false
+	}
+}
+
+func appendMember(dst []byte, name, value string) []byte {
+	dst = append(dst, `,"`...)
+	dst = append(dst, name...)
+	dst = append(dst, `":`...)
+	return appendString(dst, value)
+}
+
+// appendString appends s as a JSON string; invalid UTF-8 becomes U+FFFD.
+func appendString(dst []byte, s string) []byte {
+	out, err := jsontext.AppendQuote(dst, s)
+	if err != nil {
+		out, _ = jsontext.AppendQuote(dst, strings.ToValidUTF8(s, "\uFFFD"))
+	}
+	return out
+}
+
+func orNull(raw []byte) []byte {
+	if raw == nil {
+		return []byte("null")
+	}
+	return raw
+}

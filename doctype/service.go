@@ -1,0 +1,122 @@
+package doctype
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"sync"
+	"time"
+
+	"dochook/migrations"
+)
+
+// Options of a Service; the zero value is ready for use.
+type Options struct {
+	// Now is the clock of creation, modified and event times. Default time.Now.
+	Now func() time.Time
+	// Logger receives what no caller can be told, such as a failed
+	// after_commit trigger. Default: discarded.
+	Logger *slog.Logger
+	// Committed is called after each commit with the DocTypes that have new
+	// events, on the writer's goroutine: it must not block. Default: nothing.
+	Committed func(doctypes []string)
+	// Defined is called after a DocType was made, changed or deleted. Default: nothing.
+	Defined func()
+	// DefinitionTTL is how long another process may go on with a DocType that
+	// was changed here, when no notification reaches it. Default 5 s.
+	DefinitionTTL time.Duration
+}
+
+// Service is the only writer of documents and events. Its methods may be
+// called from any goroutine.
+type Service struct {
+	db       *migrations.DB
+	now      func() time.Time
+	log      *slog.Logger
+	notify   func([]string)
+	defined  func()
+	ttl      time.Duration
+	triggers triggers
+	defs     definitions
+	group    committer
+}
+
+// New returns a Service on db; it starts nothing.
+func New(db *migrations.DB, o Options) *Service {
+	s := &Service{db: db, now: o.Now, log: o.Logger, notify: o.Committed, ttl: o.DefinitionTTL}
+	if s.now == nil {
+		s.now = time.Now
+	}
+	if s.log == nil {
+		s.log = slog.New(slog.DiscardHandler)
+	}
+	if s.notify == nil {
+		s.notify = func([]string) {}
+	}
+	if s.defined = o.Defined; s.defined == nil {
+		s.defined = func() {}
+	}
+	if s.ttl <= 0 {
+		s.ttl = 5 * time.Second
+	}
+	s.triggers.list = map[[2]string][]handler{}
+	s.defs.byName = map[string]cachedDefinition{}
+	return s
+}
+
+// moment is now in µs, as stored.
+func (s *Service) moment() time.Time { return s.now().UTC().Truncate(time.Microsecond) }
+
+func fromMicros(us int64) time.Time { return time.UnixMicro(us).UTC() }
+
+type cachedDefinition struct {
+	def *Definition
+	at  time.Time
+}
+
+type definitions struct {
+	mu     sync.RWMutex
+	byName map[string]cachedDefinition
+}
+
+// Definition returns the compiled DocType; not_found if there is none.
+func (s *Service) Definition(ctx context.Context, name string) (*Definition, error) {
+	s.defs.mu.RLock()
+	c, ok := s.defs.byName[name]
+	s.defs.mu.RUnlock()
+	if ok && time.Since(c.at) < s.ttl {
+		return c.def, nil
+	}
+	row, err := s.loadDefinition(ctx, name)
+	if err != nil {
+		return nil, err
+	}
+	def, err := compileStored(row.Data)
+	if err != nil {
+		return nil, err
+	}
+	s.defs.mu.Lock()
+	s.defs.byName[name] = cachedDefinition{def, time.Now()}
+	s.defs.mu.Unlock()
+	return def, nil
+}
+
+// Forget drops what is cached of DocTypes, as after a change by another process.
+func (s *Service) Forget() {
+	s.defs.mu.Lock()
+	clear(s.defs.byName)
+	s.defs.mu.Unlock()
+}
+
+// CodeOf returns the code word of an error of this module, "" for nil and
+// CodeInternal for any foreign error.
+func CodeOf(err error) string {
+	if err == nil {
+		return ""
+	}
+	var coded interface{ Code() string }
+	if errors.As(err, &coded) {
+		return coded.Code()
+	}
+	return CodeInternal
+}
