@@ -33,7 +33,7 @@ type bodyBuffer struct {
 func (c *Client) receive(a *Attempt, f *flight, resp *http.Response, timer *time.Timer) {
 	a.Status = resp.StatusCode
 	a.judge(resp)
-	if resp.StatusCode == 1010 {
+	if resp.StatusCode == http.StatusSwitchingProtocols {
 		// Its body is the bare connection, which obeys neither deadline nor context.
 		_ = resp.Body.Close()
 		a.BodyNote = "not read"

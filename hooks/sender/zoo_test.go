@@ -202,6 +202,14 @@ func endless() []beast {
 			script: after(func(s *session) { s.say("HTTP/1.1 200 OK\r\n"); s.flood("X-A: " + strings.Repeat("a", 1000) + "\r\n") }),
 		},
 		{
+			name: "5 headers of 80 KiB", reason: ReasonProtocol, limit: LimitHeaderBytes,
+			script: says("HTTP/1.1 200 OK\r\nX-A: " + strings.Repeat("a", 80<<10) + "\r\nContent-Length: 0\r\n\r\n"),
+		},
+		{
+			name: "5 headers of 50 KiB", status: 200, class: Delivered,
+			script: says("HTTP/1.1 200 OK\r\nX-A: " + strings.Repeat("a", 50<<10) + "\r\nContent-Length: 0\r\n\r\n"),
+		},
+		{
 			name: "5 one endless header", reason: ReasonProtocol, limit: LimitHeaderBytes,
 			script: after(func(s *session) { s.say("HTTP/1.1 200 OK\r\nX-A: "); s.flood(strings.Repeat("a", 1000)) }),
 		},

@@ -1,0 +1,376 @@
+package courier
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"strconv"
+	"sync"
+	"time"
+
+	"github.com/google/uuid"
+
+	"dochook/doctype"
+	"dochook/hooks"
+	"dochook/hooks/ledger"
+	"dochook/hooks/sender"
+)
+
+const (
+	renewDelay   = 2 * time.Second
+	reviewDelay  = 5 * time.Second // how often all webhooks are looked at even if nothing was heard of a change
+	claimDelay   = time.Second     // between attempts to take over what others hold
+	leaseMargin  = 7 * time.Second // beyond the longest attempt
+	stopPatience = 25 * time.Second
+)
+
+// Options of an Engine; the zero value is ready for use.
+type Options struct {
+	// Logger receives one line per attempt. Default: discarded.
+	Logger *slog.Logger
+	// Version stands in the User-Agent. Default "dev".
+	Version string
+	// Exclusive says that no other process can have the database open: all
+	// leases are taken over at the start.
+	Exclusive bool
+}
+
+// Engine runs a walker for every enabled webhook and every subscriber.
+type Engine struct {
+	events   *doctype.Service
+	webhooks *hooks.Service
+	store    *ledger.Store
+	guard    *sender.Guard
+	log      *slog.Logger
+	agent    string
+	free     bool
+	owner    string
+
+	subscribers map[string]*subscriberTarget
+
+	mu      sync.Mutex
+	running map[string]*running // by walker name
+	review  chan struct{}
+	alive   time.Time // last round of the engine that went well
+}
+
+type running struct {
+	walker  *walker
+	version int64
+	stop    context.CancelFunc
+	hard    context.CancelFunc
+	done    chan struct{}
+}
+
+// New returns an Engine; it starts nothing.
+func New(events *doctype.Service, webhooks *hooks.Service, store *ledger.Store, guard *sender.Guard, o Options) *Engine {
+	e := &Engine{
+		events: events, webhooks: webhooks, store: store, guard: guard, log: o.Logger, free: o.Exclusive,
+		owner: uuid.NewString(), subscribers: map[string]*subscriberTarget{}, running: map[string]*running{}, review: make(chan struct{}, 1),
+	}
+	if e.log == nil {
+		e.log = slog.New(slog.DiscardHandler)
+	}
+	version := o.Version
+	if version == "" {
+		version = "dev"
+	}
+	e.agent = "dochook/" + version
+	return e
+}
+
+// Subscribe registers a durable subscriber under a name that stays the same
+// from start to start: its cursor is kept under it. A new one starts at the
+// log's end. Call it before Run.
+func (e *Engine) Subscribe(name string, o SubscribeOptions, fn Handler) error {
+	if name == "" || fn == nil {
+		return errors.New("a subscriber needs a name and a function")
+	}
+	for i, ev := range o.Events {
+		known, ok := doctype.ParseEventName(ev)
+		if !ok {
+			return errors.New("there is no event " + strconv.Quote(ev))
+		}
+		o.Events[i] = known
+	}
+	walker := "subscriber:" + name
+	if _, taken := e.subscribers[walker]; taken {
+		return errors.New("there is a subscriber " + strconv.Quote(name) + " already")
+	}
+	e.subscribers[walker] = &subscriberTarget{options: o, fn: fn}
+	return nil
+}
+
+// Wake tells the walkers of these DocTypes (nil = all) that the log has grown.
+// It never blocks.
+func (e *Engine) Wake(doctypes []string) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	for _, r := range e.running {
+		if of := r.walker.doctype(); of == "" || doctypes == nil || contains(doctypes, of) {
+			select {
+			case r.walker.wake <- struct{}{}:
+			default:
+			}
+		}
+	}
+}
+
+func contains(list []string, s string) bool {
+	for _, x := range list {
+		if x == s {
+			return true
+		}
+	}
+	return false
+}
+
+// Review makes the engine look at all webhooks now. It never blocks.
+func (e *Engine) Review() {
+	select {
+	case e.review <- struct{}{}:
+	default:
+	}
+}
+
+// Alive is when the engine last held its leases and saw its webhooks; long ago
+// means it is stuck.
+func (e *Engine) Alive() time.Time {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	return e.alive
+}
+
+// Open gives subscribers their cursors and takes over the leases of a database
+// nobody else can have open. Call it once before Run.
+func (e *Engine) Open(ctx context.Context) error {
+	if e.free {
+		if err := e.store.Free(ctx); err != nil {
+			return err
+		}
+	}
+	for name := range e.subscribers {
+		if err := e.store.OpenNow(ctx, name); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// Run keeps the walkers going until ctx ends; then no new attempt begins, those
+// in flight finish, what came of them is written, and the leases are given back.
+func (e *Engine) Run(ctx context.Context) {
+	renew, claim := time.NewTicker(renewDelay), time.NewTicker(claimDelay)
+	defer renew.Stop()
+	defer claim.Stop()
+	reviewed := time.Time{}
+	e.round(ctx)
+	for {
+		select {
+		case <-ctx.Done():
+			e.stopAll(context.WithoutCancel(ctx))
+			return
+		case <-e.review:
+			e.round(ctx)
+			reviewed = time.Now()
+		case <-claim.C:
+			if time.Since(reviewed) >= reviewDelay || e.idle() {
+				e.round(ctx)
+				reviewed = time.Now()
+			}
+		case <-renew.C:
+			e.renew(ctx)
+		}
+	}
+}
+
+// idle reports whether any walker ended since the last round.
+func (e *Engine) idle() bool {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	for _, r := range e.running {
+		select {
+		case <-r.done:
+			return true
+		default:
+		}
+	}
+	return false
+}
+
+type wanted struct {
+	version int64
+	target  func() target
+	timeout time.Duration
+}
+
+// round brings what runs in line with what should: walkers of webhooks that are
+// gone, disabled or edited stop, missing ones start if their lease is free.
+func (e *Engine) round(ctx context.Context) {
+	want, err := e.wants(ctx)
+	if err != nil {
+		if ctx.Err() == nil {
+			e.log.Warn("cannot read webhooks", "error", err)
+		}
+		return
+	}
+	e.mu.Lock()
+	e.alive = time.Now()
+	var stale []*running
+	for name, r := range e.running {
+		select {
+		case <-r.done:
+			delete(e.running, name)
+			continue
+		default:
+		}
+		if w, ok := want[name]; !ok || w.version != r.version {
+			stale = append(stale, r)
+		}
+	}
+	var missing []string
+	for name := range want {
+		if e.running[name] == nil {
+			missing = append(missing, name)
+		}
+	}
+	e.mu.Unlock()
+	for _, r := range stale {
+		r.stop() // its lease is given back when it is done; a later round starts it anew
+	}
+	for _, name := range missing {
+		e.start(ctx, name, want[name])
+	}
+}
+
+func (e *Engine) wants(ctx context.Context) (map[string]wanted, error) {
+	active, broken, err := e.webhooks.Active(ctx)
+	if err != nil {
+		return nil, err
+	}
+	for name, err := range broken {
+		e.log.Error("webhook cannot run", "webhook", name, "error", err)
+	}
+	out := make(map[string]wanted, len(active)+len(e.subscribers))
+	for _, c := range active {
+		out[hooks.Walker(c.Name)] = wanted{c.Version, func() target {
+			return &webhookTarget{webhook: c, userAgent: e.agent, client: sender.NewClient(sender.ClientOptions{Guard: e.guard, MaxConns: c.MaxInFlight})}
+		}, time.Duration(c.Timeout) * time.Second}
+	}
+	for name, t := range e.subscribers {
+		out[name] = wanted{0, func() target { return t }, t.settings().timeout}
+	}
+	return out, nil
+}
+
+func (e *Engine) start(ctx context.Context, name string, want wanted) {
+	before := time.Now()
+	ttl := want.timeout + leaseMargin
+	lease, ok, err := e.store.Claim(ctx, name, e.owner, ttl)
+	if err != nil {
+		if ctx.Err() == nil {
+			e.log.Warn("cannot claim a lease", "walker", name, "error", err)
+		}
+		return
+	}
+	if !ok {
+		return
+	}
+	t := want.target()
+	s := t.settings()
+	w := &walker{
+		name: name, target: t, settings: s, events: e.events, store: e.store, log: e.log, lease: lease, base: before,
+		wake: make(chan struct{}, 1), busy: map[string][]*shipment{}, readN: readFirst,
+		results: make(chan outcome, s.inFlight+1), fetched: make(chan fetch, 1), flushed: make(chan error, 1),
+	}
+	w.chains.byOrder = map[string]*chain{}
+	w.leaseEnd.Store(int64(ttl))
+	if webhook, ok := t.(*webhookTarget); ok {
+		w.disable = func(reason string) { go e.disable(context.WithoutCancel(ctx), webhook.webhook.Name, reason) }
+	}
+	stopCtx, stop := context.WithCancel(ctx)
+	hardCtx, hard := context.WithCancel(context.WithoutCancel(ctx))
+	r := &running{walker: w, version: want.version, stop: stop, hard: hard, done: make(chan struct{})}
+	e.mu.Lock()
+	e.running[name] = r
+	e.mu.Unlock()
+	go e.walk(stopCtx, hardCtx, r)
+}
+
+func (e *Engine) walk(stop, hard context.Context, r *running) {
+	defer close(r.done)
+	defer r.hard()
+	defer r.stop()
+	defer r.walker.target.close()
+	err := r.walker.run(stop, hard)
+	if err == nil {
+		if err = e.store.Release(context.WithoutCancel(stop), r.walker.lease); err == nil {
+			e.Review()
+			return
+		}
+	}
+	if hard.Err() == nil {
+		e.log.Warn("walker ended", "walker", r.walker.name, "error", err)
+	}
+}
+
+func (e *Engine) disable(ctx context.Context, name, reason string) {
+	ctx, cancel := context.WithTimeout(ctx, 10*time.Second)
+	defer cancel()
+	if _, err := e.webhooks.SetEnabled(ctx, name, false); err != nil {
+		e.log.Error("cannot disable webhook", "webhook", name, "reason", reason, "error", err)
+		return
+	}
+	e.log.Warn("webhook disabled", "webhook", name, "reason", reason)
+}
+
+// renew prolongs the leases; a walker whose lease went to another process is
+// stopped at once.
+func (e *Engine) renew(ctx context.Context) {
+	before := time.Now()
+	ctx, cancel := context.WithTimeout(ctx, renewDelay)
+	defer cancel()
+	held, _, err := e.store.Renew(ctx, e.owner)
+	if err != nil {
+		if ctx.Err() == nil {
+			e.log.Warn("cannot renew leases", "error", err)
+		}
+		return
+	}
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	e.alive = time.Now()
+	for name, r := range e.running {
+		if generation, ok := held[name]; ok && generation == r.walker.lease.Generation {
+			r.walker.leaseEnd.Store(int64(before.Sub(r.walker.base) + r.walker.lease.TTL))
+			continue
+		}
+		select {
+		case <-r.done:
+		default:
+			if r.walker.base.Before(before.Add(-renewDelay)) { // not one that was only just claimed
+				r.hard()
+			}
+		}
+	}
+}
+
+func (e *Engine) stopAll(ctx context.Context) {
+	ctx, cancel := context.WithTimeout(ctx, stopPatience)
+	defer cancel()
+	e.mu.Lock()
+	all := make([]*running, 0, len(e.running))
+	for _, r := range e.running {
+		r.stop()
+		all = append(all, r)
+	}
+	e.mu.Unlock()
+	for _, r := range all {
+		select {
+		case <-r.done:
+		case <-ctx.Done():
+			r.hard()
+			<-r.done
+		}
+	}
+}

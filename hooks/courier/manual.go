@@ -1,0 +1,123 @@
+package courier
+
+import (
+	"context"
+	"net/http"
+	"time"
+
+	"dochook/doctype"
+	"dochook/hooks"
+	"dochook/hooks/ledger"
+	"dochook/hooks/sender"
+)
+
+// Preview is what a webhook would do with an event, and why.
+type Preview struct {
+	Fires   bool
+	Why     string // in words for people
+	Request *hooks.Request
+}
+
+// Preview renders an event without sending it: the request is the one a
+// delivery would send, signature and all.
+func (e *Engine) Preview(c *hooks.Compiled, ev *doctype.Event) Preview {
+	t := &webhookTarget{webhook: c, userAgent: e.agent}
+	sh := &shipment{event: *ev, loaded: true, id: deliveryID(hooks.Walker(c.Name), ev.ID, 0)}
+	p := Preview{Fires: true, Why: "the event and the condition match"}
+	if !c.Wants(ev) {
+		p.Fires, p.Why = false, "the webhook does not listen to "+ev.Event+" of "+ev.DocType
+		if ev.Event == doctype.OnUpdate && len(c.Fields) > 0 && ev.DocType == c.WebhookDocType {
+			p.Why = "none of the monitored fields changed"
+		}
+	}
+	request, refused := t.request(sh)
+	switch {
+	case refused == nil:
+	case refused.verdict == unwanted:
+		p.Fires, p.Why = false, "the condition does not hold"
+		rendered, err := safely(func() (hooks.Request, error) { return c.Render(ev) })
+		if err == nil {
+			request = &rendered
+		}
+	default:
+		p.Fires, p.Why = false, refused.detail.Error
+	}
+	if request != nil {
+		at := time.Now()
+		request.Header = t.headers(sh.id, at, request)
+		p.Request = request
+	}
+	return p
+}
+
+// Try sends an event to a webhook now, whatever its state, and records nothing.
+func (e *Engine) Try(ctx context.Context, c *hooks.Compiled, ev *doctype.Event) (ledger.Attempt, error) {
+	rendered, err := safely(func() (hooks.Request, error) { return c.Render(ev) })
+	if err != nil {
+		return ledger.Attempt{}, err
+	}
+	t := e.oneOff(c)
+	defer t.close()
+	id := deliveryID(hooks.Walker(c.Name), ev.ID, 0)
+	a := t.send(ctx, id, &rendered)
+	return attemptOf(id, 1, &a, &rendered), nil
+}
+
+func (e *Engine) oneOff(c *hooks.Compiled) *webhookTarget {
+	return &webhookTarget{webhook: c, userAgent: e.agent, client: sender.NewClient(sender.ClientOptions{Guard: e.guard, MaxConns: 1})}
+}
+
+func attemptOf(id string, n int64, a *sender.Attempt, r *hooks.Request) ledger.Attempt {
+	return ledger.Attempt{
+		Delivery: id, N: n, At: a.At.UnixMicro(), HTTPStatus: a.Status, Reason: string(a.Reason),
+		DurationUS: a.Duration.Microseconds(), Detail: detailOf(a, r),
+	}
+}
+
+// Resend sends a delivery that has ended once more, under its own id, and
+// records the attempt. A delivery that still waits for its next attempt is a
+// conflict.
+func (e *Engine) Resend(ctx context.Context, id string) (ledger.Attempt, error) {
+	l, _, err := e.store.Get(ctx, id)
+	if err != nil {
+		return ledger.Attempt{}, err
+	}
+	if l.Status == ledger.Retrying {
+		return ledger.Attempt{}, &ledger.Error{CodeWord: ledger.CodeConflict, Message: "the delivery is still being retried; its next attempt is at " +
+			time.UnixMicro(l.NextAt).UTC().Format(time.RFC3339)}
+	}
+	c, err := e.webhooks.Compiled(ctx, l.Webhook())
+	if err != nil {
+		return ledger.Attempt{}, err
+	}
+	events, err := e.events.EventsAt(ctx, []int64{l.Pos})
+	if err != nil {
+		return ledger.Attempt{}, err
+	}
+	if len(events) == 0 || events[0].ID != l.EventID {
+		return ledger.Attempt{}, &ledger.Error{CodeWord: ledger.CodeNotFound, Message: "the event of this delivery is no longer in the log"}
+	}
+	rendered, err := safely(func() (hooks.Request, error) { return c.Render(&events[0]) })
+	if err != nil {
+		return ledger.Attempt{}, err
+	}
+	t := e.oneOff(c)
+	defer t.close()
+	sent := t.send(ctx, id, &rendered)
+	a := attemptOf(id, l.Attempts+1, &sent, &rendered)
+	// What was sent is recorded even if the caller has gone.
+	return a, e.store.Resent(context.WithoutCancel(ctx), id, a, sent.Class() == sender.Delivered)
+}
+
+// headers are all headers of one attempt.
+func (t *webhookTarget) headers(id string, at time.Time, r *hooks.Request) http.Header {
+	h := make(http.Header, len(r.Header)+6)
+	for k, v := range r.Header {
+		h[k] = v
+	}
+	h["User-Agent"] = []string{t.userAgent}
+	h["Webhook-Id"] = []string{id}
+	h["Webhook-Timestamp"] = []string{formatUnix(at)}
+	sender.Sign(h, id, at, r.Body, t.webhook.Secrets(at))
+	return h
+}

@@ -1,0 +1,122 @@
+package ledger
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"time"
+
+	"github.com/uptrace/bun"
+
+	"dochook/migrations"
+)
+
+// Store keeps the ledger in a database. Its methods may be called from any
+// goroutine.
+type Store struct {
+	db *migrations.DB
+}
+
+// New returns a Store on db; it starts nothing.
+func New(db *migrations.DB) *Store { return &Store{db} }
+
+// Lease is the right to walk the log for a walker, and where it stands.
+type Lease struct {
+	Walker      string
+	Owner       string
+	Generation  int64
+	Pos         int64
+	Failures    int64 // in a row, of the endpoint
+	FailingFrom int64 // when the row of failures began, µs; 0 = none
+	PausedUntil int64 // µs; 0 = not paused
+	Now         int64 // the database's clock when the lease was taken, µs
+	TTL         time.Duration
+}
+
+// Open gives a walker a cursor at the log's end, if it has none.
+func (s *Store) Open(ctx context.Context, tx bun.IDB, walker string) error {
+	_, err := tx.ExecContext(ctx, `INSERT INTO cursors (walker, pos, generation, lease_owner, lease_until, lease_ttl, failures)
+		SELECT ?, (SELECT coalesce(max(pos), 0) FROM events), 0, '', 0, 0, 0 WHERE 1 = 1 ON CONFLICT (walker) DO NOTHING`, walker)
+	return wrap("open cursor", err)
+}
+
+// OpenNow is Open in a transaction of its own.
+func (s *Store) OpenNow(ctx context.Context, walker string) error {
+	return s.db.InTx(ctx, func(ctx context.Context, tx bun.Tx) error { return s.Open(ctx, tx, walker) })
+}
+
+// Close forgets a walker: its cursor and what it had to try again. What was
+// tried stays until it is removed by age.
+func (s *Store) Close(ctx context.Context, tx bun.IDB, walker string) error {
+	_, err := tx.ExecContext(ctx, "UPDATE deliveries SET status = ?, next_attempt = NULL WHERE walker = ? AND status = ?", Dead, walker, Retrying)
+	if err != nil {
+		return wrap("close cursor", err)
+	}
+	for _, table := range []string{"retries", "cursors"} {
+		if _, err := tx.ExecContext(ctx, "DELETE FROM "+table+" WHERE walker = ?", walker); err != nil {
+			return wrap("close cursor", err)
+		}
+	}
+	return nil
+}
+
+// Skip moves a walker to the log's end and drops what it had to try again.
+func (s *Store) Skip(ctx context.Context, walker string) error {
+	return s.db.InTx(ctx, func(ctx context.Context, tx bun.Tx) error {
+		if err := s.Close(ctx, tx, walker); err != nil {
+			return err
+		}
+		return s.Open(ctx, tx, walker)
+	})
+}
+
+// Claim takes the lease of a walker that nobody holds. ok is false if somebody
+// does, or if the walker is gone.
+func (s *Store) Claim(ctx context.Context, walker, owner string, ttl time.Duration) (l Lease, ok bool, err error) {
+	l = Lease{Walker: walker, Owner: owner, TTL: ttl}
+	var from, paused sql.NullInt64
+	now := s.db.NowMicros()
+	err = s.db.Write.QueryRowContext(ctx, `UPDATE cursors SET lease_owner = ?, generation = generation + 1, lease_ttl = ?, lease_until = `+now+` + ?
+		WHERE walker = ? AND lease_until <= `+now+` RETURNING generation, pos, failures, failing_since, paused_until, `+now,
+		owner, ttl.Microseconds(), ttl.Microseconds(), walker).Scan(&l.Generation, &l.Pos, &l.Failures, &from, &paused, &l.Now)
+	if errors.Is(err, sql.ErrNoRows) {
+		return l, false, nil
+	}
+	l.FailingFrom, l.PausedUntil = from.Int64, paused.Int64
+	return l, err == nil, wrap("claim lease", err)
+}
+
+// Renew prolongs all leases of an owner by their own time to live, also those
+// that ran out but were not taken, and returns which it holds, as walker → generation, with the database's clock.
+func (s *Store) Renew(ctx context.Context, owner string) (held map[string]int64, now int64, err error) {
+	clock := s.db.NowMicros()
+	rows, err := s.db.Write.QueryContext(ctx, `UPDATE cursors SET lease_until = `+clock+` + lease_ttl
+		WHERE lease_owner = ? RETURNING walker, generation, `+clock, owner)
+	if err != nil {
+		return nil, 0, wrap("renew leases", err)
+	}
+	defer func() { _ = rows.Close() }()
+	held = map[string]int64{}
+	for rows.Next() {
+		var walker string
+		var generation int64
+		if err := rows.Scan(&walker, &generation, &now); err != nil {
+			return nil, 0, wrap("renew leases", err)
+		}
+		held[walker] = generation
+	}
+	return held, now, wrap("renew leases", rows.Err())
+}
+
+// Release gives a lease back so that another process can go on at once.
+func (s *Store) Release(ctx context.Context, l Lease) error {
+	_, err := s.db.Write.ExecContext(ctx, "UPDATE cursors SET lease_owner = '', lease_until = 0 WHERE walker = ? AND generation = ?", l.Walker, l.Generation)
+	return wrap("release lease", err)
+}
+
+// Free takes all leases away from whoever held them. For a database that only
+// one process can have open, at its start.
+func (s *Store) Free(ctx context.Context) error {
+	_, err := s.db.Write.ExecContext(ctx, "UPDATE cursors SET lease_owner = '', lease_until = 0")
+	return wrap("free leases", err)
+}

@@ -1,0 +1,248 @@
+package ledger
+
+import (
+	"context"
+	"database/sql"
+	"encoding/json"
+	"errors"
+	"slices"
+	"strings"
+
+	"github.com/uptrace/bun"
+
+	"dochook/doctype/query"
+)
+
+// Waiting returns a walker's retries by position, without their requests.
+func (s *Store) Waiting(ctx context.Context, walker string) ([]Retry, error) {
+	rows, err := s.db.Write.QueryContext(ctx, "SELECT pos, part, order_key, coalesce(due_at, 0), attempts, delivery FROM retries WHERE walker = ? ORDER BY pos, part", walker)
+	if err != nil {
+		return nil, wrap("read retries", err)
+	}
+	defer func() { _ = rows.Close() }()
+	var out []Retry
+	for rows.Next() {
+		var r Retry
+		if err := rows.Scan(&r.Pos, &r.Part, &r.OrderKey, &r.DueAt, &r.Attempts, &r.Delivery); err != nil {
+			return nil, wrap("read retries", err)
+		}
+		out = append(out, r)
+	}
+	return out, wrap("read retries", rows.Err())
+}
+
+// Beyond returns what was tried already of the entries after a position: after
+// a crash these are not sent again.
+func (s *Store) Beyond(ctx context.Context, walker string, pos int64) (map[Key]bool, error) {
+	rows, err := s.db.Write.QueryContext(ctx, "SELECT pos, part FROM deliveries WHERE walker = ? AND pos > ? UNION SELECT pos, part FROM retries WHERE walker = ? AND pos > ?", walker, pos, walker, pos)
+	if err != nil {
+		return nil, wrap("read deliveries", err)
+	}
+	defer func() { _ = rows.Close() }()
+	out := map[Key]bool{}
+	for rows.Next() {
+		var k Key
+		if err := rows.Scan(&k.Pos, &k.Part); err != nil {
+			return nil, wrap("read deliveries", err)
+		}
+		out[k] = true
+	}
+	return out, wrap("read deliveries", rows.Err())
+}
+
+// Logged is a delivery as it is listed.
+type Logged struct {
+	Delivery
+	Walker string
+}
+
+// Webhook is the webhook's name, or subscriber:name.
+func (l *Logged) Webhook() string { return strings.TrimPrefix(l.Walker, "webhook:") }
+
+const loggedColumns = "id, walker, pos, part, event_id, event, doctype, name, status, attempts, created_at, coalesce(finished_at, 0), coalesce(next_attempt, 0), http_status, reason, duration_us, detail"
+
+func scanLogged(r interface{ Scan(dest ...any) error }) (Logged, error) {
+	var l Logged
+	var detail string
+	err := r.Scan(&l.ID, &l.Walker, &l.Pos, &l.Part, &l.EventID, &l.Event, &l.DocType, &l.Name, &l.Status, &l.Attempts,
+		&l.CreatedAt, &l.FinishedAt, &l.NextAt, &l.HTTPStatus, &l.Reason, &l.DurationUS, &detail)
+	if err != nil {
+		return l, wrap("read delivery", err)
+	}
+	return l, wrap("read delivery", json.Unmarshal([]byte(detail), &l.Detail))
+}
+
+// source names the columns a caller may list deliveries by, as the fields of
+// the Webhook Request Log.
+func (s *Store) source() query.Source {
+	return query.Source{Postgres: s.db.Postgres(), Columns: map[string]query.Column{
+		"name":              {SQL: "id", Kind: query.Text},
+		"webhook":           {SQL: "CASE WHEN walker LIKE 'webhook:%' THEN substr(walker, 9) ELSE walker END", Kind: query.Text},
+		"event_id":          {SQL: "event_id", Kind: query.Text},
+		"event":             {SQL: "event", Kind: query.Text},
+		"reference_doctype": {SQL: "doctype", Kind: query.Text},
+		"reference_name":    {SQL: "name", Kind: query.Text},
+		"status":            {SQL: "status", Kind: query.Text},
+		"attempts":          {SQL: "attempts", Kind: query.Int},
+		"http_status":       {SQL: "http_status", Kind: query.Int},
+		"reason":            {SQL: "reason", Kind: query.Text},
+		"pos":               {SQL: "pos", Kind: query.Int},
+		"creation":          {SQL: "created_at", Kind: query.Time},
+		"modified":          {SQL: "coalesce(finished_at, created_at)", Kind: query.Time},
+		"next_attempt":      {SQL: "next_attempt", Kind: query.Time},
+	}}
+}
+
+// List returns deliveries that pass the query's filters, in its order.
+func (s *Store) List(ctx context.Context, q query.Query) ([]Logged, error) {
+	text, args, err := s.source().Select(loggedColumns, "deliveries", "", nil, q)
+	if err != nil {
+		return nil, err
+	}
+	rows, err := s.db.Read.QueryContext(ctx, text, args...)
+	if err != nil {
+		return nil, wrap("list deliveries", err)
+	}
+	defer func() { _ = rows.Close() }()
+	var out []Logged
+	for rows.Next() {
+		l, err := scanLogged(rows)
+		if err != nil {
+			return nil, err
+		}
+		out = append(out, l)
+	}
+	return out, wrap("list deliveries", rows.Err())
+}
+
+// Count counts the deliveries that pass the query's filters.
+func (s *Store) Count(ctx context.Context, q query.Query) (int64, error) {
+	text, args, err := s.source().Count("deliveries", "", nil, q)
+	if err != nil {
+		return 0, err
+	}
+	var n int64
+	err = s.db.Read.QueryRowContext(ctx, text, args...).Scan(&n)
+	return n, wrap("count deliveries", err)
+}
+
+// Get returns one delivery with its attempts, oldest first; the one that ended
+// it is the last.
+func (s *Store) Get(ctx context.Context, id string) (Logged, []Attempt, error) {
+	l, err := scanLogged(s.db.Read.QueryRowContext(ctx, "SELECT "+loggedColumns+" FROM deliveries WHERE id = ?", id))
+	if errors.Is(err, sql.ErrNoRows) {
+		return l, nil, &Error{CodeNotFound, "Webhook Request Log " + id + " not found"}
+	}
+	if err != nil {
+		return l, nil, err
+	}
+	rows, err := s.db.Read.QueryContext(ctx, "SELECT n, at, http_status, reason, duration_us, detail FROM attempts WHERE delivery = ? ORDER BY n", id)
+	if err != nil {
+		return l, nil, wrap("read attempts", err)
+	}
+	defer func() { _ = rows.Close() }()
+	var out []Attempt
+	for rows.Next() {
+		a := Attempt{Delivery: id}
+		var detail string
+		if err := rows.Scan(&a.N, &a.At, &a.HTTPStatus, &a.Reason, &a.DurationUS, &detail); err != nil {
+			return l, nil, wrap("read attempts", err)
+		}
+		if err := json.Unmarshal([]byte(detail), &a.Detail); err != nil {
+			return l, nil, wrap("read attempts", err)
+		}
+		out = append(out, a)
+	}
+	if err := rows.Err(); err != nil {
+		return l, nil, wrap("read attempts", err)
+	}
+	// The attempt that ended a delivery stands in its row alone.
+	if !slices.ContainsFunc(out, func(a Attempt) bool { return a.N == l.Attempts }) && l.Attempts > 0 {
+		out = append(out, Attempt{id, l.Attempts, l.FinishedAt - l.DurationUS, l.HTTPStatus, l.Reason, l.DurationUS, l.Detail})
+	}
+	return l, out, nil
+}
+
+// Requests returns what was rendered for the first attempt of retries, by key;
+// those that were never tried have none.
+func (s *Store) Requests(ctx context.Context, walker string, positions []int64) (map[Key][]byte, error) {
+	rows, err := s.db.Read.QueryContext(ctx, "SELECT pos, part, request FROM retries WHERE walker = ? AND pos IN (?) AND request IS NOT NULL", walker, bun.In(positions))
+	if err != nil {
+		return nil, wrap("read requests", err)
+	}
+	defer func() { _ = rows.Close() }()
+	out := map[Key][]byte{}
+	for rows.Next() {
+		var k Key
+		var request []byte
+		if err := rows.Scan(&k.Pos, &k.Part, &request); err != nil {
+			return nil, wrap("read requests", err)
+		}
+		out[k] = request
+	}
+	return out, wrap("read requests", rows.Err())
+}
+
+// Lag is how far a walker is behind the log.
+type Lag struct {
+	Walker      string
+	Pos         int64
+	Events      int64 // entries of the log beyond the cursor
+	OldestAt    int64 // µs of the first of them; 0 = none
+	Retries     int64
+	Failures    int64
+	PausedUntil int64
+}
+
+// Lags returns how far each walker is behind.
+func (s *Store) Lags(ctx context.Context) ([]Lag, error) {
+	rows, err := s.db.Read.QueryContext(ctx, `SELECT c.walker, c.pos, (SELECT count(*) FROM events e WHERE e.pos > c.pos),
+		coalesce((SELECT e.at FROM events e WHERE e.pos > c.pos ORDER BY e.pos LIMIT 1), 0),
+		(SELECT count(*) FROM retries r WHERE r.walker = c.walker), c.failures, coalesce(c.paused_until, 0) FROM cursors c ORDER BY c.walker`)
+	if err != nil {
+		return nil, wrap("read lags", err)
+	}
+	defer func() { _ = rows.Close() }()
+	var out []Lag
+	for rows.Next() {
+		var l Lag
+		if err := rows.Scan(&l.Walker, &l.Pos, &l.Events, &l.OldestAt, &l.Retries, &l.Failures, &l.PausedUntil); err != nil {
+			return nil, wrap("read lags", err)
+		}
+		out = append(out, l)
+	}
+	return out, wrap("read lags", rows.Err())
+}
+
+// Resent records an attempt made by hand. A success ends the delivery as
+// delivered; a failure leaves it as it was. Code conflict if it is still being
+// retried by itself.
+func (s *Store) Resent(ctx context.Context, id string, a Attempt, delivered bool) error {
+	status := Dead
+	if delivered {
+		status = Delivered
+	}
+	detail, err := json.Marshal(&a.Detail)
+	if err != nil {
+		return wrap("encode attempt", err)
+	}
+	return s.db.InTx(ctx, func(ctx context.Context, tx bun.Tx) error {
+		// The attempt that ended the delivery so far stood in its row alone.
+		_, err := tx.ExecContext(ctx, `INSERT INTO attempts (delivery, n, at, http_status, reason, duration_us, detail)
+			SELECT id, attempts, coalesce(finished_at, created_at) - duration_us, http_status, reason, duration_us, detail
+			FROM deliveries WHERE id = ? AND attempts > 0 ON CONFLICT (delivery, n) DO NOTHING`, id)
+		if err != nil {
+			return wrap("keep attempt", err)
+		}
+		res, err := tx.ExecContext(ctx, `UPDATE deliveries SET attempts = ?, status = CASE WHEN status = ? THEN status ELSE ? END,
+			finished_at = ?, http_status = ?, reason = ?, duration_us = ?, detail = ? WHERE id = ? AND status <> ? AND attempts = ?`,
+			a.N, Delivered, status, a.At+a.DurationUS, a.HTTPStatus, a.Reason, a.DurationUS, string(detail), id, Retrying, a.N-1)
+		if err != nil {
+			return wrap("record resend", err)
+		}
+		if n, err := res.RowsAffected(); err != nil || n == 0 {
+			return errorOr(wrap("record resend", err), &Error{CodeConflict, "the delivery was tried by someone else meanwhile"})
+		}
+		return nil
+	})
+}

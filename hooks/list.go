@@ -1,0 +1,82 @@
+package hooks
+
+import (
+	"context"
+	"slices"
+
+	"dochook/doctype/query"
+)
+
+func (s *Service) source() query.Source {
+	return query.Source{Postgres: s.db.Postgres(), Columns: query.StandardColumns(), JSON: "webhooks.data", Known: func(field string) bool {
+		return slices.Contains(memberNames(), field) && field != "webhook_secret"
+	}}
+}
+
+// List returns webhooks that pass the query's filters, in its order.
+func (s *Service) List(ctx context.Context, q query.Query) ([]Stored, error) {
+	text, args, err := s.source().Select(columns, "webhooks", "", nil, q)
+	if err != nil {
+		return nil, err
+	}
+	rows, err := s.rows(ctx, text, args...)
+	if err != nil {
+		return nil, err
+	}
+	out := make([]Stored, len(rows))
+	for i := range rows {
+		if out[i], err = rows[i].stored(); err != nil {
+			return nil, err
+		}
+	}
+	return out, nil
+}
+
+// Count counts the webhooks that pass the query's filters.
+func (s *Service) Count(ctx context.Context, q query.Query) (int64, error) {
+	text, args, err := s.source().Count("webhooks", "", nil, q)
+	if err != nil {
+		return 0, err
+	}
+	var n int64
+	err = s.db.Read.QueryRowContext(ctx, text, args...).Scan(&n)
+	return n, wrap("count webhooks", err)
+}
+
+// Active returns every enabled webhook with its secrets, and the errors of
+// those that no longer compile, by name.
+func (s *Service) Active(ctx context.Context) ([]*Compiled, map[string]error, error) {
+	rows, err := s.rows(ctx, "SELECT "+columns+" FROM webhooks ORDER BY name")
+	if err != nil {
+		return nil, nil, err
+	}
+	var out []*Compiled
+	broken := map[string]error{}
+	for i := range rows {
+		c, err := rows[i].compiled(s.urls)
+		switch {
+		case err != nil:
+			broken[rows[i].name] = err
+		case bool(c.Enabled):
+			out = append(out, c)
+		}
+	}
+	return out, broken, nil
+}
+
+func (s *Service) rows(ctx context.Context, text string, args ...any) ([]row, error) {
+	found, err := s.db.Read.QueryContext(ctx, text, args...)
+	if err != nil {
+		return nil, wrap("list webhooks", err)
+	}
+	defer func() { _ = found.Close() }()
+	var out []row
+	for found.Next() {
+		r, err := scan(found)
+		if err != nil {
+			return nil, err
+		}
+		out = append(out, r)
+	}
+	return out, wrap("list webhooks", found.Err())
+}

@@ -1,0 +1,331 @@
+package hooks
+
+import (
+	"bytes"
+	"context"
+	"crypto/rand"
+	"database/sql"
+	"encoding/base64"
+	"encoding/json"
+	"errors"
+	"slices"
+	"time"
+
+	"github.com/go-json-experiment/json/jsontext"
+	"github.com/uptrace/bun"
+
+	"dochook/doctype"
+	"dochook/migrations"
+)
+
+func quote(s string) []byte {
+	out, _ := jsontext.AppendQuote(nil, s)
+	return out
+}
+
+// Cursors keeps a webhook's place on the log, in the transaction that makes or
+// deletes it.
+type Cursors interface {
+	Open(ctx context.Context, tx bun.IDB, walker string) error
+	Close(ctx context.Context, tx bun.IDB, walker string) error
+}
+
+// Walker is the name under which a webhook walks the log.
+func Walker(webhook string) string { return "webhook:" + webhook }
+
+// Options of a Service; the zero value is ready for use.
+type Options struct {
+	// Now is the clock of creation and modified. Default time.Now.
+	Now func() time.Time
+	// Changed is called after a webhook was made, edited or deleted. Default: nothing.
+	Changed func()
+}
+
+// Service keeps webhooks.
+type Service struct {
+	db      *migrations.DB
+	urls    URLChecker
+	cursors Cursors
+	now     func() time.Time
+	changed func()
+}
+
+// New returns a Service on db; it starts nothing.
+func New(db *migrations.DB, urls URLChecker, cursors Cursors, o Options) *Service {
+	s := &Service{db: db, urls: urls, cursors: cursors, now: o.Now, changed: o.Changed}
+	if s.now == nil {
+		s.now = time.Now
+	}
+	if s.changed == nil {
+		s.changed = func() {}
+	}
+	return s
+}
+
+// RotationOverlap is how long the secret before a rotation still signs too.
+const RotationOverlap = 24 * time.Hour
+
+type oldSecret struct {
+	Secret string `json:"secret"`
+	Until  int64  `json:"until"` // µs
+}
+
+type row struct {
+	name, data, secret, secretsOld string
+	version                        int64
+	owner                          string
+	creation, modified             int64
+	modifiedBy                     string
+}
+
+const columns = "name, data, secret, secrets_old, version, owner, creation, modified, modified_by"
+
+func scan(from interface{ Scan(dest ...any) error }) (row, error) {
+	var r row
+	err := from.Scan(&r.name, &r.data, &r.secret, &r.secretsOld, &r.version, &r.owner, &r.creation, &r.modified, &r.modifiedBy)
+	return r, wrap("read webhook", err)
+}
+
+func (r *row) stored() (Stored, error) {
+	w := Default()
+	if err := json.Unmarshal([]byte(r.data), &w); err != nil {
+		return Stored{}, wrap("stored webhook "+r.name, err)
+	}
+	return Stored{
+		Webhook: w, Secret: r.secret != "", Version: r.version, Owner: r.owner,
+		Creation: time.UnixMicro(r.creation).UTC(), Modified: time.UnixMicro(r.modified).UTC(), ModifiedBy: r.modifiedBy,
+	}, nil
+}
+
+// compiled readies a stored webhook for sending, with its secrets.
+func (r *row) compiled(urls URLChecker) (*Compiled, error) {
+	stored, err := r.stored()
+	if err != nil {
+		return nil, err
+	}
+	c, err := Compile(stored.Webhook, urls)
+	if err != nil {
+		return nil, err
+	}
+	webhook := c.Webhook
+	c.Stored = stored
+	c.Webhook = webhook
+	if bool(c.EnableSecurity) && r.secret != "" {
+		c.secret = r.secret
+		if err := json.Unmarshal([]byte(r.secretsOld), &c.oldSecrets); err != nil {
+			return nil, wrap("stored webhook "+r.name, err)
+		}
+	}
+	return c, nil
+}
+
+func load(ctx context.Context, db bun.IDB, name string) (row, error) {
+	r, err := scan(db.QueryRowContext(ctx, "SELECT "+columns+" FROM webhooks WHERE name = ?", name))
+	if errors.Is(err, sql.ErrNoRows) {
+		return r, errorf(CodeNotFound, "", "Webhook %s not found", name)
+	}
+	return r, err
+}
+
+// Get returns a webhook; not_found if there is none.
+func (s *Service) Get(ctx context.Context, name string) (Stored, error) {
+	r, err := load(ctx, s.db.Read, name)
+	if err != nil {
+		return Stored{}, err
+	}
+	return r.stored()
+}
+
+// Compiled returns a webhook ready to send, with its secrets.
+func (s *Service) Compiled(ctx context.Context, name string) (*Compiled, error) {
+	r, err := load(ctx, s.db.Read, name)
+	if err != nil {
+		return nil, err
+	}
+	return r.compiled(s.urls)
+}
+
+// CompileDraft readies a webhook that is not stored, for a preview.
+func (s *Service) CompileDraft(w Webhook) (*Compiled, error) {
+	c, err := Compile(w, s.urls)
+	if err == nil && bool(c.EnableSecurity) && c.WebhookSecret != "" && !isMask(c.WebhookSecret) {
+		c.secret = c.WebhookSecret
+	}
+	return c, err
+}
+
+// Insert stores a new webhook. It starts at the log's end: what happens from
+// now on. Code conflict if the name is taken.
+func (s *Service) Insert(ctx context.Context, data []byte) (Stored, error) {
+	w, err := Parse(Default(), data)
+	if err != nil {
+		return Stored{}, err
+	}
+	if isMask(w.WebhookSecret) {
+		return Stored{}, errorf(CodeInvalid, "webhook_secret", "is a mask, not a secret")
+	}
+	return s.put(ctx, w, func(ctx context.Context, tx bun.Tx, r *row) error {
+		if _, err := load(ctx, tx, w.Name); doctype.CodeOf(err) != CodeNotFound {
+			if err != nil {
+				return err
+			}
+			return errorf(CodeConflict, "name", "Webhook %s already exists", w.Name)
+		}
+		r.owner, r.creation, r.secret, r.secretsOld, r.version = r.modifiedBy, r.modified, w.WebhookSecret, "[]", 1
+		if err := checkSigned(w, r.secret); err != nil {
+			return err
+		}
+		_, err := tx.ExecContext(ctx, "INSERT INTO webhooks ("+columns+") VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+			r.name, r.data, r.secret, r.secretsOld, r.version, r.owner, r.creation, r.modified, r.modifiedBy)
+		if err != nil {
+			return wrap("insert webhook", err)
+		}
+		return s.cursors.Open(ctx, tx, Walker(w.Name))
+	})
+}
+
+// Update merges members into a stored webhook. What was not rendered yet is
+// sent by the new definition. A masked or absent secret stays; "" removes it.
+func (s *Service) Update(ctx context.Context, name string, data []byte) (Stored, error) {
+	was, err := s.Get(ctx, name)
+	if err != nil {
+		return Stored{}, err
+	}
+	w, err := Parse(was.Webhook, data)
+	if err != nil {
+		return Stored{}, err
+	}
+	if w.Name != name {
+		return Stored{}, errorf("immutable", "name", "a webhook cannot be renamed")
+	}
+	var given struct {
+		Secret *string `json:"webhook_secret"`
+	}
+	_ = json.Unmarshal(data, &given) // Parse has read it
+	return s.put(ctx, w, func(ctx context.Context, tx bun.Tx, r *row) error {
+		old, err := load(ctx, tx, name)
+		if err != nil {
+			return err
+		}
+		*r = row{name, r.data, old.secret, old.secretsOld, old.version + 1, old.owner, old.creation, r.modified, r.modifiedBy}
+		if given.Secret != nil && !isMask(*given.Secret) && *given.Secret != old.secret {
+			r.secret, r.secretsOld = *given.Secret, "[]"
+		}
+		if err := checkSigned(w, r.secret); err != nil {
+			return err
+		}
+		return r.update(ctx, tx)
+	})
+}
+
+func (r *row) update(ctx context.Context, tx bun.Tx) error {
+	_, err := tx.ExecContext(ctx, "UPDATE webhooks SET data = ?, secret = ?, secrets_old = ?, version = ?, modified = ?, modified_by = ? WHERE name = ?",
+		r.data, r.secret, r.secretsOld, r.version, r.modified, r.modifiedBy, r.name)
+	return wrap("update webhook", err)
+}
+
+// put compiles w and runs write in a transaction with the row it makes.
+func (s *Service) put(ctx context.Context, w Webhook, write func(ctx context.Context, tx bun.Tx, r *row) error) (Stored, error) {
+	c, err := Compile(w, s.urls)
+	if err != nil {
+		return Stored{}, err
+	}
+	w = c.Webhook
+	w.WebhookSecret = ""
+	data, err := encode(w)
+	if err != nil {
+		return Stored{}, err
+	}
+	r := row{name: w.Name, data: string(data), modified: s.now().UnixMicro(), modifiedBy: doctype.UserOf(ctx).Name}
+	err = s.db.InTx(ctx, func(ctx context.Context, tx bun.Tx) error { return write(ctx, tx, &r) })
+	if err != nil {
+		return Stored{}, err
+	}
+	s.changed()
+	return r.stored()
+}
+
+func encode(w Webhook) ([]byte, error) {
+	var b bytes.Buffer
+	e := json.NewEncoder(&b)
+	e.SetEscapeHTML(false)
+	if err := e.Encode(w); err != nil {
+		return nil, wrap("encode webhook", err)
+	}
+	return bytes.TrimSpace(b.Bytes()), nil
+}
+
+func checkSigned(w Webhook, secret string) error {
+	if bool(w.EnableSecurity) && secret == "" {
+		return errorf(CodeMandatory, "webhook_secret", "is needed to sign requests")
+	}
+	return nil
+}
+
+// Delete removes a webhook and its place on the log.
+func (s *Service) Delete(ctx context.Context, name string) error {
+	err := s.db.InTx(ctx, func(ctx context.Context, tx bun.Tx) error {
+		if _, err := load(ctx, tx, name); err != nil {
+			return err
+		}
+		if _, err := tx.ExecContext(ctx, "DELETE FROM webhooks WHERE name = ?", name); err != nil {
+			return wrap("delete webhook", err)
+		}
+		return s.cursors.Close(ctx, tx, Walker(name))
+	})
+	if err == nil {
+		s.changed()
+	}
+	return err
+}
+
+// SetEnabled switches a webhook on or off. Off, it stands still on the log.
+func (s *Service) SetEnabled(ctx context.Context, name string, on bool) (Stored, error) {
+	if on {
+		return s.Update(ctx, name, []byte(`{"enabled":1}`))
+	}
+	return s.Update(ctx, name, []byte(`{"enabled":0}`))
+}
+
+// RotateSecret gives a webhook a new secret ("" = a fresh random one) and
+// returns it, the only time it is shown. The one before goes on signing beside
+// it for RotationOverlap.
+func (s *Service) RotateSecret(ctx context.Context, name, secret string) (string, error) {
+	if secret == "" {
+		random := make([]byte, 32)
+		if _, err := rand.Read(random); err != nil {
+			return "", wrap("make secret", err)
+		}
+		secret = "whsec_" + base64.StdEncoding.EncodeToString(random)
+	}
+	if err := (&Compiled{Stored: Stored{Webhook: Webhook{WebhookSecret: secret}}}).checkSecret(); err != nil {
+		return "", err
+	}
+	now := s.now()
+	err := s.db.InTx(ctx, func(ctx context.Context, tx bun.Tx) error {
+		r, err := load(ctx, tx, name)
+		if err != nil {
+			return err
+		}
+		var old []oldSecret
+		if err := json.Unmarshal([]byte(r.secretsOld), &old); err != nil {
+			return wrap("stored webhook "+name, err)
+		}
+		if r.secret != "" {
+			old = append([]oldSecret{{r.secret, now.Add(RotationOverlap).UnixMicro()}}, old...)
+		}
+		old = slices.DeleteFunc(old, func(o oldSecret) bool { return o.Until <= now.UnixMicro() })
+		text, err := json.Marshal(old)
+		if err != nil {
+			return wrap("encode secrets", err)
+		}
+		r.secret, r.secretsOld, r.version = secret, string(text), r.version+1
+		r.modified, r.modifiedBy = now.UnixMicro(), doctype.UserOf(ctx).Name
+		return r.update(ctx, tx)
+	})
+	if err != nil {
+		return "", err
+	}
+	s.changed()
+	return secret, nil
+}

@@ -1,0 +1,309 @@
+package hooks
+
+import (
+	"bytes"
+	"encoding/json"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"dochook/doctype"
+	"dochook/mapping"
+)
+
+// Check is a Frappe Check field: 0, 1, true or false in, 0 or 1 out.
+type Check bool
+
+// UnmarshalJSON accepts 0, 1, "0", "1", true, false and null.
+func (c *Check) UnmarshalJSON(b []byte) error {
+	var f doctype.Flag
+	if string(b) == "null" {
+		return nil
+	}
+	if err := f.UnmarshalJSON(b); err != nil {
+		return err
+	}
+	*c = Check(f)
+	return nil
+}
+
+// MarshalJSON writes 0 or 1.
+func (c Check) MarshalJSON() ([]byte, error) {
+	if c {
+		return []byte("1"), nil
+	}
+	return []byte("0"), nil
+}
+
+// Header is one row of a webhook's headers; Value is a text template.
+type Header struct {
+	Key   string `json:"key"`
+	Value string `json:"value"`
+}
+
+// Retry is when failed deliveries are tried again. Zero values mean the default:
+// 10 attempts, after 5 s, 5 m, 30 m, 2 h, 5 h, 10 h, 14 h, 20 h and 24 h.
+type Retry struct {
+	Attempts int       `json:"attempts,omitempty"`
+	Schedule []float64 `json:"schedule,omitempty"` // seconds after each failed attempt; the last repeats
+}
+
+// Webhook is a webhook as defined and answered, in Frappe's field names. The
+// secret is written only: it is never in a Webhook that comes out.
+type Webhook struct {
+	Name             string        `json:"name"`
+	Description      string        `json:"description,omitempty"`
+	Enabled          Check         `json:"enabled"`
+	WebhookDocType   string        `json:"webhook_doctype"`
+	WebhookDocEvent  string        `json:"webhook_docevent,omitempty"`
+	Events           []string      `json:"events"`
+	Fields           []string      `json:"fields,omitempty"`
+	Condition        string        `json:"condition,omitempty"`
+	RequestURL       string        `json:"request_url"`
+	IsDynamicURL     Check         `json:"is_dynamic_url"`
+	RequestMethod    string        `json:"request_method"`
+	RequestStructure string        `json:"request_structure"`
+	Timeout          int           `json:"timeout"` // seconds, of a whole attempt
+	WebhookHeaders   []Header      `json:"webhook_headers"`
+	WebhookData      []mapping.Row `json:"webhook_data"`
+	WebhookJSON      string        `json:"webhook_json,omitempty"`
+	Format           string        `json:"format"`
+	MaxInFlight      int           `json:"max_in_flight"`
+	Ordering         string        `json:"ordering"`
+	Retry            Retry         `json:"retry"`
+	EnableSecurity   Check         `json:"enable_security"`
+	WebhookSecret    string        `json:"webhook_secret,omitempty"`
+}
+
+// Stored is a webhook with what is known of its making.
+type Stored struct {
+	Webhook
+	Secret     bool  // there is one
+	Version    int64 // grows with each edit
+	Owner      string
+	Creation   time.Time
+	Modified   time.Time
+	ModifiedBy string
+}
+
+const (
+	defaultTimeout  = 5
+	maxTimeout      = 20
+	defaultInFlight = 32
+	maxInFlight     = 256
+	maxAttempts     = 100
+	maxRetryDelay   = 7 * 24 * 3600
+)
+
+// secretMask stands for a secret in answers; sent back, it keeps the secret.
+const secretMask = "**********"
+
+func isMask(s string) bool { return s != "" && strings.Trim(s, "*") == "" }
+
+// Members of a Frappe Webhook, or of its standard fields, that have no meaning here.
+var ignoredMembers = []string{
+	"doctype", "owner", "creation", "modified", "modified_by", "docstatus", "idx", "__islocal", "__unsaved",
+	"background_jobs_queue", "html_condition", "meets_condition", "preview_document", "preview_request_body",
+	"naming_series", "_user_tags", "_comments", "_assign", "_liked_by", "version", "lag",
+}
+
+// Members that later formats use; a webhook that sets one is refused rather
+// than sent without it.
+var unsupportedMembers = []string{"batch", "only_changed", "event_names", "scraper", "job", "max_per_second", "ca_certificate", "client_certificate"}
+
+// Parse reads a webhook over base: members absent from data keep base's value.
+// Members nobody knows are refused by name.
+func Parse(base Webhook, data []byte) (Webhook, error) {
+	var members map[string]json.RawMessage
+	if err := json.Unmarshal(data, &members); err != nil {
+		return base, errorf(CodeInvalid, "", "a webhook is a JSON object")
+	}
+	known := memberNames()
+	for name, raw := range members {
+		switch {
+		case slices.Contains(known, name):
+		case slices.Contains(ignoredMembers, name):
+			delete(members, name)
+		case slices.Contains(unsupportedMembers, name):
+			if v := strings.TrimSpace(string(raw)); v != "null" && v != "0" && v != "false" && v != `""` && v != "[]" && v != "{}" {
+				return base, errorf(CodeInvalid, name, "is not supported by this version")
+			}
+			delete(members, name)
+		default:
+			return base, errorf(CodeInvalid, name, "a webhook has no such field")
+		}
+	}
+	_, hasEvents := members["events"]
+	_, hasDocEvent := members["webhook_docevent"]
+	w := base
+	for name, raw := range members {
+		if string(raw) == "null" {
+			delete(members, name)
+			continue
+		}
+		one, _ := json.Marshal(map[string]json.RawMessage{name: raw})
+		if name == "webhook_headers" || name == "webhook_data" {
+			one = dropRowMembers(name, raw)
+		}
+		d := json.NewDecoder(bytes.NewReader(one))
+		d.DisallowUnknownFields()
+		switch name { // lists are replaced, not merged into
+		case "events":
+			w.Events = nil
+		case "fields":
+			w.Fields = nil
+		case "webhook_headers":
+			w.WebhookHeaders = nil
+		case "webhook_data":
+			w.WebhookData = nil
+		case "retry":
+			w.Retry = Retry{}
+		}
+		if err := d.Decode(&w); err != nil {
+			return base, errorf(CodeInvalid, name, "is of the wrong type")
+		}
+	}
+	if hasDocEvent && !hasEvents {
+		w.Events = nil
+	}
+	return w, nil
+}
+
+// dropRowMembers keeps of child rows what defines them: Frappe's clients send
+// whole child documents back.
+func dropRowMembers(name string, raw json.RawMessage) []byte {
+	var rows []map[string]json.RawMessage
+	if json.Unmarshal(raw, &rows) == nil {
+		for _, r := range rows {
+			for k := range r {
+				if k != "key" && k != "value" && k != "fieldname" {
+					delete(r, k)
+				}
+			}
+		}
+		raw, _ = json.Marshal(rows)
+	}
+	out, _ := json.Marshal(map[string]json.RawMessage{name: raw})
+	return out
+}
+
+func memberNames() []string {
+	return []string{
+		"name", "description", "enabled", "webhook_doctype", "webhook_docevent", "events", "fields", "condition", "request_url",
+		"is_dynamic_url", "request_method", "request_structure", "timeout", "webhook_headers", "webhook_data", "webhook_json",
+		"format", "max_in_flight", "ordering", "retry", "enable_security", "webhook_secret",
+	}
+}
+
+// Default is a webhook as it is before its members are read.
+func Default() Webhook {
+	return Webhook{Enabled: true, RequestMethod: "POST", Format: "document", Ordering: "document", Timeout: defaultTimeout, MaxInFlight: defaultInFlight}
+}
+
+// normalise fills what a caller may leave out and checks the simple fields.
+func (w *Webhook) normalise() error {
+	if err := w.checkName(); err != nil {
+		return err
+	}
+	if err := w.normaliseEvents(); err != nil {
+		return err
+	}
+	w.RequestMethod = strings.ToUpper(strings.TrimSpace(w.RequestMethod))
+	switch w.RequestMethod {
+	case "":
+		w.RequestMethod = "POST"
+	case "POST", "PUT", "PATCH", "DELETE":
+	default:
+		return errorf(CodeInvalid, "request_method", "is POST, PUT, PATCH or DELETE, not %q", w.RequestMethod)
+	}
+	switch w.RequestStructure {
+	case "", "JSON", "Form URL-Encoded":
+	default:
+		return errorf(CodeInvalid, "request_structure", `is "", "JSON" or "Form URL-Encoded", not %q`, w.RequestStructure)
+	}
+	if w.Format == "" {
+		w.Format = "document"
+	}
+	if w.Format != "document" {
+		return errorf(CodeInvalid, "format", "is document, not %q", w.Format)
+	}
+	switch w.Ordering {
+	case "":
+		w.Ordering = "document"
+	case "document", "none":
+	default:
+		return errorf(CodeInvalid, "ordering", "is document or none, not %q", w.Ordering)
+	}
+	return w.normaliseNumbers()
+}
+
+func (w *Webhook) checkName() error {
+	switch {
+	case strings.TrimSpace(w.Name) == "":
+		return errorf(CodeMandatory, "name", "a webhook needs a name")
+	case len(w.Name) > 140:
+		return errorf(CodeInvalid, "name", "is longer than 140 bytes")
+	case strings.ContainsFunc(w.Name, func(r rune) bool { return r < 0x20 || r == 0x7f }):
+		return errorf(CodeInvalid, "name", "holds a control character")
+	case strings.TrimSpace(w.WebhookDocType) == "":
+		return errorf(CodeMandatory, "webhook_doctype", "which DocType's events?")
+	}
+	return nil
+}
+
+func (w *Webhook) normaliseEvents() error {
+	if len(w.Events) == 0 && w.WebhookDocEvent != "" {
+		w.Events = []string{w.WebhookDocEvent}
+	}
+	if len(w.Events) == 0 {
+		return errorf(CodeMandatory, "events", "which events? (on_insert, on_update, on_trash or on_change)")
+	}
+	var out []string
+	for i, e := range w.Events {
+		name, ok := doctype.ParseEventName(e)
+		if !ok {
+			return errorf(CodeInvalid, "events["+strconv.Itoa(i)+"]", "there is no event %q", e)
+		}
+		if !slices.Contains(out, name) {
+			out = append(out, name)
+		}
+	}
+	w.Events, w.WebhookDocEvent = out, ""
+	if len(out) == 1 {
+		w.WebhookDocEvent = out[0]
+	}
+	for i, f := range w.Fields {
+		if strings.TrimSpace(f) == "" {
+			return errorf(CodeInvalid, "fields["+strconv.Itoa(i)+"]", "is empty")
+		}
+	}
+	return nil
+}
+
+func (w *Webhook) normaliseNumbers() error {
+	if w.Timeout == 0 {
+		w.Timeout = defaultTimeout
+	}
+	if w.Timeout < 1 || w.Timeout > maxTimeout {
+		return errorf(CodeInvalid, "timeout", "is 1 to %d seconds", maxTimeout)
+	}
+	if w.MaxInFlight == 0 {
+		w.MaxInFlight = defaultInFlight
+	}
+	if w.MaxInFlight < 1 || w.MaxInFlight > maxInFlight {
+		return errorf(CodeInvalid, "max_in_flight", "is 1 to %d", maxInFlight)
+	}
+	if w.Retry.Attempts < 0 || w.Retry.Attempts > maxAttempts {
+		return errorf(CodeInvalid, "retry.attempts", "is 1 to %d", maxAttempts)
+	}
+	for i, s := range w.Retry.Schedule {
+		if !(s >= 0 && s <= maxRetryDelay) {
+			return errorf(CodeInvalid, "retry.schedule["+strconv.Itoa(i)+"]", "is 0 to %d seconds", maxRetryDelay)
+		}
+	}
+	if len(w.Retry.Schedule) > maxAttempts {
+		return errorf(CodeInvalid, "retry.schedule", "has more than %d entries", maxAttempts)
+	}
+	return nil
+}
