@@ -31,6 +31,9 @@ func (e *Error) Error() string {
 // Code returns the code word.
 func (e *Error) Code() string { return e.CodeWord }
 
+// FieldName returns the field of the webhook, or "".
+func (e *Error) FieldName() string { return e.Field }
+
 // ClientMessage returns the text that may be shown to clients.
 func (e *Error) ClientMessage() string { return e.Error() }
 

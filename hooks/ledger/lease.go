@@ -35,8 +35,10 @@ type Lease struct {
 
 // Open gives a walker a cursor at the log's end, if it has none.
 func (s *Store) Open(ctx context.Context, tx bun.IDB, walker string) error {
+	// Generations begin at the time, so that a lease on a cursor that was closed
+	// and opened again is not taken for one on the new cursor.
 	_, err := tx.ExecContext(ctx, `INSERT INTO cursors (walker, pos, generation, lease_owner, lease_until, lease_ttl, failures)
-		SELECT ?, (SELECT coalesce(max(pos), 0) FROM events), 0, '', 0, 0, 0 WHERE 1 = 1 ON CONFLICT (walker) DO NOTHING`, walker)
+		SELECT ?, (SELECT coalesce(max(pos), 0) FROM events), `+s.db.NowMicros()+`, '', 0, 0, 0 WHERE 1 = 1 ON CONFLICT (walker) DO NOTHING`, walker)
 	return wrap("open cursor", err)
 }
 
