@@ -4,26 +4,9 @@
 // reported with its position. It knows no clock, no network and no database. Input documents must be valid JSON, nested at
 // most 10,000 levels deep; they are not checked again.
 //
-// # Paths
-//
-// A [Path] is a path of gjson (https://github.com/tidwall/gjson/blob/master/SYNTAX.md):
-//
-//	customer.name             a member of a member
-//	items.0.item_code         the first element's member
-//	items.#                   how many there are
-//	items.#.item_code         one member of each, as an array
-//	items.#(qty>1).item_code  of the first element that matches
-//	items.#(qty>1)#           all elements that match
-//	fav\.movie  \@type  \#    a dot, @ or # in a key
-//	pri*  pric?               the first key that matches
-//	tags.@reverse  @this      modifiers (@this @ugly @pretty @valid @reverse @flatten @join @keys @values @tostr
-//	                          @fromstr @group @dig); @this is the whole document
-//	{name,"total":sum}        a new object; [name,sum] is a new array
-//	!"fixed"                  a literal
-//
 // # Mappings
 //
-// A [Mapping] is a list of rows, each a path and the key its value gets:
+// A [Mapping] is a list of rows, each a path (package [dochook/mapping/path]) and the key its value gets:
 //
 //	name               id              {"id":"QTN-1",
 //	customer.name      buyer.name       "buyer":{"name":"Ada",

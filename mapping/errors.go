@@ -1,9 +1,12 @@
 package mapping
 
 import (
+	"errors"
 	"strconv"
 	"strings"
 	"unicode/utf8"
+
+	"dochook/mapping/path"
 )
 
 // MaxBytes is the size of the largest body a mapping, a JSON template or a form may render. A larger one is an error of
@@ -12,11 +15,11 @@ const MaxBytes = 16 << 20
 
 // The words [Error.Code] answers.
 const (
-	CodeInvalidPath     = "invalid_path"     // a path that does not parse
+	CodeInvalidPath     = path.CodeInvalid   // a path that does not parse
 	CodeInvalidTemplate = "invalid_template" // a template that does not parse
 	CodeInvalidMapping  = "invalid_mapping"  // a key, or a set of keys, that makes no body
 	CodeRenderFailed    = "render_failed"    // a value that may not stand where the template puts it
-	CodeTooLarge        = "too_large"        // a text or a rendered result beyond its limit
+	CodeTooLarge        = path.CodeTooLarge  // a text or a rendered result beyond its limit
 )
 
 // Error is every error of this package. Its text holds only what the author of the mapping wrote, never a value of a
@@ -61,8 +64,19 @@ func (e *Error) at(src string) *Error {
 	return e
 }
 
-func pathError(pos int, message string) *Error {
-	return &Error{Kind: CodeInvalidPath, Pos: pos, Message: message}
+// in names the field the mistake is in.
+func (e *Error) in(field string) *Error {
+	e.Field = field
+	return e
+}
+
+// pathError makes an error of package path one of this package: same code, same offset.
+func pathError(err error) *Error {
+	var e *path.Error
+	if !errors.As(err, &e) {
+		return &Error{Kind: CodeInvalidPath, Pos: -1, Message: "bad path"}
+	}
+	return &Error{Kind: e.Kind, Pos: e.Pos, Message: e.Message}
 }
 
 func templateError(pos int, message string) *Error {

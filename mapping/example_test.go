@@ -12,49 +12,6 @@ const quotation = `{
 	"fav.movie": "Heat", "@type": "Quotation"
 }`
 
-func ExampleParsePath() {
-	for _, expr := range []string{
-		"customer.name", "items.0.item_code", "items.#", "items.#.item_code", "items.#(qty>1).item_code",
-		"items.#(qty>1)#", `fav\.movie`, `\@type`, "tot*", "items.#.qty|@reverse", `{name,"sum":total}`, `!"fixed"`,
-		"nothing.here",
-	} {
-		path, err := mapping.ParsePath(expr)
-		if err != nil {
-			fmt.Println(err)
-			continue
-		}
-		raw, ok := path.Lookup([]byte(quotation))
-		fmt.Printf("%-25s %s %t\n", path, raw, ok)
-	}
-	// Output:
-	// customer.name             "Ada & Söhne" true
-	// items.0.item_code         "I1" true
-	// items.#                   2 true
-	// items.#.item_code         ["I1","I2"] true
-	// items.#(qty>1).item_code  "I2" true
-	// items.#(qty>1)#           [{"item_code": "I2", "qty": 3}] true
-	// fav\.movie                "Heat" true
-	// \@type                    "Quotation" true
-	// tot*                      2500.0 true
-	// items.#.qty|@reverse      [3,1.0] true
-	// {name,"sum":total}        {"name":"QTN-1","sum":2500.0} true
-	// !"fixed"                  "fixed" true
-	// nothing.here               false
-}
-
-func ExampleParsePath_mistakes() {
-	for _, expr := range []string{"items..qty", "items[0]", "items.#(qty>1", "@type", "name."} {
-		_, err := mapping.ParsePath(expr)
-		fmt.Println(err)
-	}
-	// Output:
-	// empty component (at offset 6)
-	// unexpected "[", write \[ where it is part of a key (at offset 5)
-	// unbalanced "(" (at offset 7)
-	// unknown modifier "@type"; a key that begins with @ is written \@ (at offset 0)
-	// the path ends with "." (at offset 4)
-}
-
 func ExampleMapping() {
 	m, err := mapping.Compile([]mapping.Row{
 		{Fieldname: "name", Key: "id"},

@@ -6,11 +6,14 @@ import (
 	"unicode/utf8"
 
 	"github.com/go-json-experiment/json/jsontext"
+
+	"dochook/mapping/path"
 )
 
 const (
-	maxRows   = 1000 // rows of a mapping
-	maxLevels = 32   // levels of a key
+	maxRows   = 1000    // rows of a mapping
+	maxKey    = 4 << 10 // bytes of a key
+	maxLevels = 32      // levels of a key
 )
 
 // Row puts the value at the path Fieldname under Key, as a row of Frappe's Webhook Data table does.
@@ -21,9 +24,7 @@ type Row struct {
 
 // Mapping makes one JSON body of one JSON document. It is immutable and safe for concurrent use.
 type Mapping struct {
-	paths  []Path
-	tree   tree
-	slots  []int // per path: where the tree puts what its steps lead to; -1 for the document
+	paths  path.Set // one per row
 	pieces []piece
 	tail   []byte
 }
@@ -44,7 +45,7 @@ type node struct {
 // Compile checks rows and lays out the body they make. A key is split at its dots, each part naming a member one level
 // deeper; \. is a dot and \\ a backslash in a name. A single row with an empty key makes its value the whole body. No
 // rows make a mapping that appends nothing. Errors carry the field ("webhook_data[0].key") and the position in it; refused
-// are bad paths (see [ParsePath]), the same key twice, a key below another one's value, empty names, control characters,
+// are bad paths (see [path.Parse]), the same key twice, a key below another one's value, empty names, control characters,
 // other escapes, more than 1,000 rows and more than 32 levels.
 func Compile(rows []Row) (*Mapping, error) {
 	if len(rows) > maxRows {
@@ -53,12 +54,11 @@ func Compile(rows []Row) (*Mapping, error) {
 	m := &Mapping{}
 	root := &node{row: -1}
 	for i, row := range rows {
-		path, err := ParsePath(row.Fieldname)
+		p, err := path.Parse(row.Fieldname)
 		if err != nil {
-			return nil, inField(err, fieldOf(i, "fieldname"))
+			return nil, pathError(err).in(fieldOf(i, "fieldname"))
 		}
-		m.paths = append(m.paths, path)
-		m.slots = append(m.slots, m.tree.add(path.steps))
+		m.paths.Add(p)
 		if row.Key == "" {
 			if len(rows) > 1 {
 				return nil, mappingError(fieldOf(i, "key"), -1, "only a single row may have an empty key")
@@ -67,8 +67,7 @@ func Compile(rows []Row) (*Mapping, error) {
 			continue
 		}
 		if err := root.add(row.Key, i); err != nil {
-			err.Field = fieldOf(i, "key")
-			return nil, err
+			return nil, err.in(fieldOf(i, "key"))
 		}
 	}
 	if len(rows) > 0 {
@@ -122,8 +121,8 @@ func splitKey(key string) (names []string, ends []int, err *Error) {
 	if i := strings.IndexFunc(key, isControl); i >= 0 {
 		return nil, nil, mappingError("", i, "control character in a key")
 	}
-	if len(key) > maxPath {
-		return nil, nil, mappingError("", maxPath, fmt.Sprintf("a key is at most %d bytes long", maxPath))
+	if len(key) > maxKey {
+		return nil, nil, mappingError("", maxKey, fmt.Sprintf("a key is at most %d bytes long", maxKey))
 	}
 	var name []byte
 	for i := 0; i <= len(key); i++ {
@@ -179,28 +178,18 @@ func (m *Mapping) layOut(root *node) {
 // came.
 func (m *Mapping) Append(dst, doc []byte) ([]byte, error) {
 	var room [32][]byte
-	found := room[:]
-	if m.tree.size > len(room) {
-		found = make([][]byte, m.tree.size)
-	}
-	doc = trimSpace(doc)
-	m.tree.find(doc, found)
+	found := m.paths.Find(doc, room[:])
 	start := len(dst)
 	for _, piece := range m.pieces {
 		dst = append(dst, piece.text...)
-		raw := doc
-		if slot := m.slots[piece.row]; slot >= 0 {
-			raw = found[slot]
-		}
-		raw, err := m.paths[piece.row].finish(raw)
+		raw, err := found.Value(piece.row)
 		if err != nil {
-			err.Field = fieldOf(piece.row, "fieldname")
-			return dst[:start], err
+			return dst[:start], pathError(err).in(fieldOf(piece.row, "fieldname"))
 		}
 		if raw == nil {
 			dst = append(dst, "null"...)
 		} else {
-			dst = appendCompact(dst, raw)
+			dst = path.AppendCompact(dst, raw)
 		}
 		if len(dst)-start > MaxBytes {
 			return dst[:start], tooLarge(MaxBytes)
@@ -211,12 +200,4 @@ func (m *Mapping) Append(dst, doc []byte) ([]byte, error) {
 		return dst[:start], tooLarge(MaxBytes)
 	}
 	return dst, nil
-}
-
-// inField names the field of an error of this package.
-func inField(err error, field string) error {
-	if e, ok := err.(*Error); ok { //nolint:errorlint // never wrapped inside the package
-		e.Field = field
-	}
-	return err
 }

@@ -16,6 +16,12 @@ import (
 	"dochook/mapping"
 )
 
+const sample = ` {
+	"name": "QTN-1", "big": 9007199254740993, "price": 2500.0, "none": null, "nested": {"a": {"b": {"c": [10, 20, 30]}}, "z": {}},
+	"items": [{"code": "A", "qty": 1.0, "tags": ["x","y"]}, {"code": "B}", "qty": 2.50, "tags": []}, {"qty": 3}],
+	"dot.key": 1, "\u0065scaped \"key\"": "q\"\\\u00e9", "text": "{\"in\":{\"side\":1}}", "empty": ""
+} `
+
 func rows(pairs ...string) []mapping.Row {
 	var list []mapping.Row
 	for pair := range slices.Chunk(pairs, 2) {
@@ -168,6 +174,28 @@ func TestMappingTooLarge(t *testing.T) {
 	}
 	if cap(body) > 2*mapping.MaxBytes {
 		t.Errorf("%d bytes were built before it stopped", cap(body))
+	}
+}
+
+// A path that could make too much of the document is an error that names its row or its variable.
+func TestPathTooLarge(t *testing.T) {
+	bomb := "@tostr" + strings.Repeat("|@tostr", 60)
+	m, err := mapping.Compile(rows("name", "a", bomb, "b"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	body, err := m.Append([]byte("kept"), []byte(sample))
+	var e *mapping.Error
+	if !errors.As(err, &e) || e.Code() != mapping.CodeTooLarge || e.Field != "webhook_data[1].fieldname" || e.Pos != -1 || string(body) != "kept" {
+		t.Errorf("mapping: %.20q, %v, want too_large", body, err)
+	}
+	tpl, err := mapping.ParseTemplate(`["{{doc.name}}","{{doc|`+bomb+`}}"]`, mapping.JSON)
+	if err != nil {
+		t.Fatal(err)
+	}
+	body, err = tpl.Append([]byte("kept"), func(string) []byte { return []byte(sample) })
+	if !errors.As(err, &e) || e.Code() != mapping.CodeTooLarge || !strings.HasPrefix(err.Error(), "{{doc."+bomb+"}}: ") || string(body) != "kept" {
+		t.Errorf("template: %.20q, %v, want too_large", body, err)
 	}
 }
 

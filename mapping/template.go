@@ -4,6 +4,8 @@ import (
 	"net/url"
 	"slices"
 	"strings"
+
+	"dochook/mapping/path"
 )
 
 // maxLine is the size of the largest rendered header value or URL; no server accepts a larger one.
@@ -20,13 +22,13 @@ const (
 )
 
 // rootNames are the variables every path of a template begins with.
-var rootNames = []string{
+var rootNames = [...]string{
 	"doc", "old", "changed", "event", "job", "globals", "userId", "userName", "createdAt", "eventType", "eventData",
 	"resource",
 }
 
 // Roots returns the names of the root variables, in the order they are documented.
-func Roots() []string { return slices.Clone(rootNames) }
+func Roots() []string { return slices.Clone(rootNames[:]) }
 
 // Vars returns the value of a root variable as one valid JSON value, nil when there is none. It is called once per
 // rendering for each root the template names.
@@ -37,25 +39,25 @@ type Template struct {
 	kind  Kind
 	parts []part
 	tail  string
-	roots []rootTree
-	slots int // of all trees together
+	roots []root
+	room  int // places of all roots together
 	url   urlShape
 }
 
-// rootTree finds the values of all variables of one root.
-type rootTree struct {
-	name string
-	tree tree
-	from int // its first slot among those of the template
+// root is a root variable and all paths the template has into it.
+type root struct {
+	name  string
+	paths path.Set
+	from  int // its first place among those of the template
 }
 
 // part is fixed text and the variable that follows it.
 type part struct {
 	text string
-	path Path
-	root int  // index of the root
-	slot int  // of its tree; -1 for the root itself
-	raw  bool // the value itself, not its text
+	root int    // index of the root
+	path int    // number of the path among those of the root
+	expr string // the path as written
+	raw  bool   // the value itself, not its text
 }
 
 // Append renders the template and appends the result to dst.
@@ -71,28 +73,24 @@ func (t *Template) Append(dst []byte, vars Vars) ([]byte, error) {
 	if t.kind != JSON {
 		limit = maxLine
 	}
-	var roomRoots [4][]byte
-	var roomFound [32][]byte
-	roots, found := roomRoots[:], roomFound[:]
-	if len(t.roots) > len(roots) || t.slots > len(found) {
-		roots, found = make([][]byte, len(t.roots)), make([][]byte, t.slots)
+	var found [len(rootNames)]path.Found
+	var room [32][]byte
+	places := room[:]
+	if t.room > len(places) {
+		places = make([][]byte, t.room)
 	}
 	for i := range t.roots {
 		r := &t.roots[i]
-		roots[i] = trimSpace(vars(r.name))
-		r.tree.find(roots[i], found[r.from:])
+		found[i] = r.paths.Find(vars(r.name), places[r.from:])
 	}
 	for i := range t.parts {
 		part := &t.parts[i]
 		dst = append(dst, part.text...)
-		value := roots[part.root]
-		if part.slot >= 0 {
-			value = found[t.roots[part.root].from+part.slot]
-		}
-		value, err := part.path.finish(value)
+		value, err := found[part.root].Value(part.path)
 		if err != nil {
-			err.Message = "{{" + t.roots[part.root].name + "." + part.path.expr + "}}: " + err.Message
-			return dst[:start], err
+			failed := pathError(err)
+			failed.Message = "{{" + t.roots[part.root].name + "." + part.expr + "}}: " + failed.Message
+			return dst[:start], failed
 		}
 		dst = t.put(dst, part, value)
 		if len(dst)-start > limit {
@@ -124,7 +122,7 @@ func (t *Template) put(dst []byte, part *part, value []byte) []byte {
 	case value == nil:
 		return append(dst, "null"...)
 	}
-	return appendCompact(dst, value)
+	return path.AppendCompact(dst, value)
 }
 
 // check refuses what only the values can have spoiled.
@@ -182,9 +180,9 @@ func urlPath(s string) string {
 	return s
 }
 
-// hasDotSegment reports whether a server might resolve a segment as . or .., also in the spellings %2e and "..;x".
-func hasDotSegment(path string) bool {
-	for segment := range strings.SplitSeq(path, "/") {
+// hasDotSegment reports whether a server might resolve a segment of a path as . or .., also in the spellings %2e and "..;x".
+func hasDotSegment(s string) bool {
+	for segment := range strings.SplitSeq(s, "/") {
 		segment, _, _ = strings.Cut(segment, ";")
 		if !strings.HasPrefix(segment, ".") && !strings.HasPrefix(segment, "%") {
 			continue

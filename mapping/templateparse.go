@@ -11,6 +11,8 @@ import (
 	"unicode/utf8"
 
 	"github.com/go-json-experiment/json/jsontext"
+
+	"dochook/mapping/path"
 )
 
 const (
@@ -19,7 +21,7 @@ const (
 )
 
 // ParseTemplate reads a template of the given kind: fixed text and variables {{ path }}. A path begins with one of
-// [Roots], alone or followed by a dot or a pipe and the rest in gjson's syntax (see [ParsePath]); {{doc.{a,b} }} therefore
+// [Roots], alone or followed by a dot or a pipe and the rest in gjson's syntax (see [path.Parse]); {{doc.{a,b} }} therefore
 // works and {{ {doc.a,doc.b} }} does not. Blanks inside the braces do not count; braces that close nothing are fixed text.
 //
 // In a JSON template a string that is only one variable, and a variable outside of strings, becomes the value itself; in
@@ -95,7 +97,7 @@ func (p *templateParser) put(v variable, start, end int, placeholder string) *Er
 	}
 	v.text = p.src[p.from:start]
 	v.root = p.rootIndex(v.name)
-	v.slot = p.t.roots[v.root].tree.add(v.path.steps)
+	v.path = p.t.roots[v.root].paths.Add(v.selected)
 	p.t.parts = append(p.t.parts, v.part)
 	p.skeleton = append(p.skeleton, v.text...)
 	p.skeleton = append(p.skeleton, placeholder...)
@@ -106,18 +108,18 @@ func (p *templateParser) put(v variable, start, end int, placeholder string) *Er
 
 // rootIndex returns the index of the root among those the template names.
 func (p *templateParser) rootIndex(name string) int {
-	i := slices.IndexFunc(p.t.roots, func(r rootTree) bool { return r.name == name })
+	i := slices.IndexFunc(p.t.roots, func(r root) bool { return r.name == name })
 	if i < 0 {
 		i = len(p.t.roots)
-		p.t.roots = append(p.t.roots, rootTree{name: name})
+		p.t.roots = append(p.t.roots, root{name: name})
 	}
 	return i
 }
 
 func (p *templateParser) finish() {
 	for i := range p.t.roots {
-		p.t.roots[i].from = p.t.slots
-		p.t.slots += p.t.roots[i].tree.size
+		p.t.roots[i].from = p.t.room
+		p.t.room += p.t.roots[i].paths.Places()
 	}
 	p.t.tail = p.src[p.from:]
 	p.skeleton = append(p.skeleton, p.t.tail...)
@@ -184,7 +186,7 @@ func (p *templateParser) lone(i int) (int, *Error) {
 		return 0, nil
 	}
 	end := v.end + 1
-	if after := strings.TrimLeft(p.src[end:], " \t\r\n"); strings.HasPrefix(after, ":") {
+	if after := strings.TrimLeft(p.src[end:], jsonSpace); strings.HasPrefix(after, ":") {
 		return 0, nil // the name of a member
 	}
 	v.raw = true
@@ -199,11 +201,11 @@ func (p *templateParser) checkJSON() *Error {
 	dec := jsontext.NewDecoder(bytes.NewReader(p.skeleton))
 	_, err := dec.ReadValue()
 	if err == nil {
-		after := skipSpace(p.skeleton, int(dec.InputOffset()))
-		if after == len(p.skeleton) {
+		rest := bytes.TrimLeft(p.skeleton[dec.InputOffset():], jsonSpace)
+		if len(rest) == 0 {
 			return nil
 		}
-		return p.skeletonError(int64(after), "something follows the JSON value")
+		return p.skeletonError(int64(len(p.skeleton)-len(rest)), "something follows the JSON value")
 	}
 	var syntax *jsontext.SyntacticError
 	if !errors.As(err, &syntax) || errors.Is(err, io.ErrUnexpectedEOF) {
@@ -253,14 +255,14 @@ func (p *templateParser) checkURL() *Error {
 	if i := strings.IndexAny(rest, "/?#"); i >= 0 {
 		authority = len(s) - len(rest) + i
 	}
-	path := len(s)
+	query := len(s)
 	if i := strings.IndexAny(rest, "?#"); i >= 0 {
-		path = len(s) - len(rest) + i
+		query = len(s) - len(rest) + i
 	}
 	for _, m := range p.marks[1:] {
 		at := m.skeleton - 1 // the placeholder
 		p.t.url.host = p.t.url.host || at < authority
-		p.t.url.path = p.t.url.path || (at >= authority && at < path)
+		p.t.url.path = p.t.url.path || (at >= authority && at < query)
 	}
 	return nil
 }
@@ -277,11 +279,12 @@ func isHex(c byte) bool {
 	return '0' <= c && c <= '9' || 'a' <= c && c <= 'f' || 'A' <= c && c <= 'F'
 }
 
-// variable is a part, the name of its root and where it ends in src.
+// variable is a part, the name of its root, its path and where it ends in src.
 type variable struct {
 	part
-	name string
-	end  int
+	name     string
+	selected path.Path
+	end      int
 }
 
 // variable reads {{ path }} at i.
@@ -304,28 +307,25 @@ func (p *templateParser) variable(i int, inString bool) (variable, *Error) {
 	for size < len(text) && isLetter(text[size]) {
 		size++
 	}
-	root, rest := text[:size], text[size:]
+	name, rest := text[:size], text[size:]
 	switch {
 	case text == "":
 		return variable{}, templateError(i, "empty variable")
-	case !slices.Contains(rootNames, root):
-		return variable{}, templateError(start, "unknown variable "+quote(text)+", there are: "+strings.Join(rootNames, ", "))
+	case !slices.Contains(rootNames[:], name):
+		return variable{}, templateError(start, "unknown variable "+quote(text)+", there are: "+strings.Join(rootNames[:], ", "))
 	case rest != "" && rest[0] != '.' && rest[0] != '|':
-		return variable{}, templateError(start+size, "a dot or a pipe goes between "+root+" and the rest of its path")
+		return variable{}, templateError(start+size, "a dot or a pipe goes between "+name+" and the rest of its path")
 	}
-	v := variable{name: root, end: end + 2}
+	v := variable{name: name, end: end + 2}
 	if rest == "" {
 		return v, nil
 	}
-	path, err := ParsePath(rest[1:])
-	if err != nil {
-		var e *Error
-		if !errors.As(err, &e) {
-			return variable{}, templateError(start, "bad path")
-		}
-		return variable{}, templateError(min(start+size+1+e.Pos, end), e.Message)
+	v.expr = rest[1:]
+	var err error
+	if v.selected, err = path.Parse(v.expr); err != nil {
+		failed := pathError(err)
+		return variable{}, templateError(min(start+size+1+failed.Pos, end), failed.Message)
 	}
-	v.path = path
 	return v, nil
 }
 

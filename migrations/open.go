@@ -2,9 +2,11 @@ package migrations
 
 import (
 	"context"
+	"database/sql"
 	"errors"
 	"log/slog"
 	"strings"
+	"sync/atomic"
 
 	"github.com/gofrs/flock"
 	"github.com/jackc/pgx/v5"
@@ -30,6 +32,9 @@ type OpenOptions struct {
 	MaxConns int          // most connections: of the pool on PostgreSQL (0 means 16), of the readers on SQLite (0 means 4)
 	Shared   bool         // SQLite: do not insist on being the only process (for tools that read)
 	Logger   *slog.Logger // nil discards
+
+	// Statements, if set, counts the statements sent to PostgreSQL, for benchmarks.
+	Statements *atomic.Int64
 }
 
 // Open opens the database at url: sqlite:file.db, sqlite:/path/file.db (created if it is missing), postgres://… or postgresql://….
@@ -70,18 +75,22 @@ func (d *DB) Postgres() bool { return d.pg != nil }
 // Redacted returns the URL without password and parameters, for logs and configuration print-outs.
 func (d *DB) Redacted() string { return d.redacted }
 
-// NowMicros returns the SQL expression for this moment, in microseconds since 1970 UTC, by the clock of the database: on PostgreSQL the
-// moment of evaluation, not the transaction's start; on SQLite to the millisecond, and the same throughout one statement.
+// NowMicros returns the SQL expression for the moment of its evaluation (not the transaction's start), in microseconds since 1970 UTC,
+// by the clock of the database. On SQLite that is the clock of this process.
 func (d *DB) NowMicros() string {
 	if d.Postgres() {
 		return "(extract(epoch from clock_timestamp()) * 1000000)::bigint"
 	}
-	return "(CAST(round(unixepoch('subsec') * 1000) AS integer) * 1000)"
+	return "now_micros()"
 }
 
 // InTx runs fn in one transaction that may write, and commits it if fn returns nil. An error or a panic of fn rolls it back and goes on
 // to the caller; the end of ctx rolls it back too. Nothing is tried twice: see [IsRetryable].
 // On SQLite it waits for the one connection that writes: a call from within fn waits for itself.
 func (d *DB) InTx(ctx context.Context, fn func(ctx context.Context, tx bun.Tx) error) error {
-	return d.Write.RunInTx(ctx, nil, fn)
+	err := d.Write.RunInTx(ctx, nil, fn)
+	if errors.Is(err, sql.ErrTxDone) && ctx.Err() != nil {
+		return ctx.Err() // database/sql had rolled back by the time of the next statement
+	}
+	return err
 }

@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/uptrace/bun"
@@ -77,9 +78,13 @@ func TestOpen_postgres_wrong_password(t *testing.T) {
 	good := dbtest.URL(t, dbtest.Postgres)
 	_, rest, ok := strings.Cut(good, "@")
 	if !ok {
-		t.Skip("the server has no password")
+		t.Skip("the server asks for no password")
 	}
-	_, err := migrations.Open(t.Context(), "postgres://postgres:hunter2@"+rest, migrations.OpenOptions{})
+	db, err := migrations.Open(t.Context(), "postgres://postgres:hunter2@"+rest, migrations.OpenOptions{})
+	if err == nil {
+		_ = db.Close()
+		t.Skip("the server lets everybody in")
+	}
 	wantCode(t, err, migrations.CodeUnavailable)
 	if !strings.Contains(err.Error(), "password authentication failed") || strings.Contains(err.Error(), "hunter2") {
 		t.Errorf("got %q", err)
@@ -93,6 +98,20 @@ func TestRedacted_has_no_password(t *testing.T) {
 	}
 	if got := dbtest.New(t, dbtest.SQLite).Redacted(); !strings.HasPrefix(got, "sqlite:/") {
 		t.Errorf("got %q", got)
+	}
+}
+
+func TestRedact_needs_no_connection(t *testing.T) {
+	for url, want := range map[string]string{ //nolint:gosec // no password of anything
+		"sqlite:/tmp/x.db": "sqlite:/tmp/x.db",
+		"postgres://me:hunter2@db:6543/x?sslmode=disable": "postgres://me@db:6543/x",
+		"postgres://me@db/x?password=hunter2":             "postgres://me@db:5432/x",
+		"postgres://me:hunter2%zz@db/x":                   "(not a database URL)",
+		"postgres://me:hunter2@/x?host=/run/pg":           "postgres://me@/x?host=%2Frun%2Fpg&port=5432",
+	} {
+		if got := migrations.Redact(url); got != want {
+			t.Errorf("%s: got %q, want %q", url, got, want)
+		}
 	}
 }
 
@@ -189,7 +208,7 @@ func TestInTx(t *testing.T) {
 			}()
 			_ = db.InTx(ctx, func(ctx context.Context, tx bun.Tx) error {
 				_ = insert(3)(ctx, tx)
-				panic("boom")
+				panic("boom") //nolint:forbidigo // the test is about it
 			})
 		}()
 		canceled, cancel := context.WithCancel(ctx)
@@ -283,6 +302,20 @@ func TestPostgres_settings(t *testing.T) {
 			t.Errorf("%s is %q (%v), want %q", name, got, err, want)
 		}
 	}
+}
+
+func TestNowMicros_on_sqlite_is_the_clock_of_a_synctest(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		db := dbtest.New(t, dbtest.SQLite)
+		<-time.After(75 * time.Hour)
+		var now int64
+		if err := db.Read.QueryRowContext(t.Context(), "SELECT "+db.NowMicros()).Scan(&now); err != nil {
+			t.Fatal(err)
+		}
+		if at := time.UnixMicro(now); !at.Equal(time.Now()) {
+			t.Errorf("the database says %s, the test %s", at, time.Now())
+		}
+	})
 }
 
 func TestNowMicros(t *testing.T) {

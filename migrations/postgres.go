@@ -33,6 +33,9 @@ func openPostgres(ctx context.Context, rawURL string, o OpenOptions) (*DB, error
 	if conns <= 0 {
 		conns = postgresConns
 	}
+	if o.Statements != nil {
+		cfg.Tracer = statementCounter{o.Statements}
+	}
 	pool := postgresPool(cfg, conns)
 	d := &DB{Write: pool, Read: pool, pg: cfg, redacted: redactedPostgres(cfg), log: o.Logger}
 	if err := probePostgres(ctx, pool, d.redacted); err != nil {

@@ -3,6 +3,7 @@ package migrations
 import (
 	"context"
 	"database/sql"
+	"database/sql/driver"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -10,6 +11,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"time"
 
 	"github.com/gofrs/flock"
 	"github.com/uptrace/bun"
@@ -92,8 +94,8 @@ func lockFile(path, shown string) (*flock.Flock, error) {
 	return lock, nil
 }
 
-// sqlitePools opens the writer and the readers. The journal grows to 4,000 pages (16 MB) before it is folded back: four times SQLite's
-// default, for fewer syncs under load.
+// sqlitePools opens the writer and the readers. The journal grows to 4,000 pages (16 MB), four times SQLite's default, before it is
+// written back to the file, because under load the same pages change again and again.
 func sqlitePools(ctx context.Context, path string, o OpenOptions) (write, read *bun.DB, err error) {
 	common := url.Values{"_pragma": {"temp_store(memory)"}, "_busy_timeout": {"10000"}, "_error_rc": {"1"}, "_dqs": {"0"}}
 	w := url.Values{
@@ -126,8 +128,8 @@ func sqlitePool(path string, params url.Values, conns int) (*bun.DB, error) {
 	if !strings.HasPrefix(name, "/") {
 		name = "/" + name // C:/… on Windows, https://www.sqlite.org/uri.html
 	}
-	connector, err := sqlite.NewConnector("file:" + (&url.URL{Path: name}).EscapedPath() + "?" + params.Encode())
-	if err != nil {
+	connector := &sqliteConnector{dsn: "file:" + (&url.URL{Path: name}).EscapedPath() + "?" + params.Encode()}
+	if err := connector.driver.RegisterScalarFunction("now_micros", 0, nowMicros); err != nil {
 		return nil, err
 	}
 	pool := sql.OpenDB(connector)
@@ -136,6 +138,26 @@ func sqlitePool(path string, params url.Values, conns int) (*bun.DB, error) {
 	pool.SetConnMaxIdleTime(0)
 	pool.SetConnMaxLifetime(0)
 	return bun.NewDB(pool, sqlitedialect.New()), nil
+}
+
+// sqliteConnector has a driver of its own, because functions are added to a driver, and the registered one is everybody's.
+type sqliteConnector struct {
+	driver sqlite.Driver
+	dsn    string
+}
+
+func (c *sqliteConnector) Connect(ctx context.Context) (driver.Conn, error) {
+	if err := ctx.Err(); err != nil {
+		return nil, err
+	}
+	return c.driver.Open(c.dsn)
+}
+
+func (c *sqliteConnector) Driver() driver.Driver { return &c.driver }
+
+// nowMicros is the clock of this process, as it is SQLite's own, but finer than that; and a test's when that is testing/synctest.
+func nowMicros(*sqlite.FunctionContext, []driver.Value) (driver.Value, error) {
+	return time.Now().UnixMicro(), nil
 }
 
 // probeSQLite fails for a file that is no database, cannot be written, or lies where WAL does not work (some network file systems).
@@ -150,7 +172,12 @@ func probeSQLite(ctx context.Context, write *bun.DB, shared bool) error {
 	if shared {
 		return nil
 	}
-	return write.RunInTx(ctx, nil, func(context.Context, bun.Tx) error { return nil })
+	tx, err := write.BeginTx(ctx, nil)
+	if err != nil {
+		return err
+	}
+	_, err = tx.ExecContext(ctx, "PRAGMA user_version = 0") // SQLite quietly opens a read-only file for reading
+	return errors.Join(err, tx.Rollback())
 }
 
 func sqliteOpenError(shown string, err error) error {

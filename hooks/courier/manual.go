@@ -22,7 +22,7 @@ type Preview struct {
 // delivery would send, signature and all.
 func (e *Engine) Preview(c *hooks.Compiled, ev *doctype.Event) Preview {
 	t := &webhookTarget{webhook: c, userAgent: e.agent}
-	sh := &shipment{event: *ev, loaded: true, id: deliveryID(hooks.Walker(c.Name), ev.ID, 0)}
+	sh := &shipment{event: *ev, loaded: true, id: deliveryID(hooks.Walker(c.Name), ev, 0)}
 	p := Preview{Fires: true, Why: "the event and the condition match"}
 	if !c.Wants(ev) {
 		p.Fires, p.Why = false, "the webhook does not listen to "+ev.Event+" of "+ev.DocType
@@ -58,7 +58,7 @@ func (e *Engine) Try(ctx context.Context, c *hooks.Compiled, ev *doctype.Event) 
 	}
 	t := e.oneOff(c)
 	defer t.close()
-	id := deliveryID(hooks.Walker(c.Name), ev.ID, 0)
+	id := deliveryID(hooks.Walker(c.Name), ev, 0)
 	a := t.send(ctx, id, &rendered)
 	return attemptOf(id, 1, &a, &rendered), nil
 }

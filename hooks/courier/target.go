@@ -83,10 +83,11 @@ func formatUnix(at time.Time) string { return strconv.FormatInt(at.Unix(), 10) }
 var idEncoding = base32.StdEncoding.WithPadding(base32.NoPadding)
 
 // deliveryID is the same for every attempt at one event by one walker, also
-// after a crash. It holds no dot, as Standard Webhooks demands.
-func deliveryID(walker, eventID string, part int64) string {
-	sum := sha256.Sum256([]byte(walker + "\x00" + eventID + "\x00" + strconv.FormatInt(part, 10)))
-	return "msg_" + idEncoding.EncodeToString(sum[:20])
+// after a crash: a hash, and the position by which the ledger finds it. It holds
+// no dot, as Standard Webhooks demands.
+func deliveryID(walker string, e *doctype.Event, part int64) string {
+	sum := sha256.Sum256([]byte(walker + "\x00" + e.ID + "\x00" + strconv.FormatInt(part, 10)))
+	return ledger.ID(idEncoding.EncodeToString(sum[:15]), e.Pos)
 }
 
 // webhookTarget sends to a webhook's URL.

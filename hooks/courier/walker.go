@@ -234,7 +234,7 @@ func (w *walker) admit(f fetch) {
 			continue
 		}
 		w.take(&shipment{
-			key: key, order: orderKey(w.settings.ordered, e), id: deliveryID(w.name, e.ID, 0),
+			key: key, order: orderKey(w.settings.ordered, e), id: deliveryID(w.name, e, 0),
 			event: *e, loaded: true, slot: w.window.push(e.Pos),
 		})
 	}
@@ -406,11 +406,19 @@ func (w *walker) record(o *outcome, status string, next int64) {
 		})
 	}
 	w.batch.Deliveries = append(w.batch.Deliveries, d)
-	level := slog.LevelDebug
-	if o.verdict != delivered {
-		level = slog.LevelInfo
+	level := slog.LevelInfo
+	if o.verdict == delivered {
+		level = slog.LevelDebug
 	}
-	w.log.Log(context.Background(), level, "attempt", "walker", w.name, "delivery", o.id, "event", o.event.Event, "doctype", o.event.DocType,
-		"name", o.event.Name, "attempt", d.Attempts, "status", status, "http_status", d.HTTPStatus, "reason", d.Reason,
-		"duration_us", d.DurationUS, "error", o.detail.Error)
+	if w.log.Enabled(context.Background(), level) { // most are not: do not even gather the words
+		w.logAttempt(level, o, &d)
+	}
+}
+
+// logAttempt writes the one line of an attempt.
+func (w *walker) logAttempt(level slog.Level, o *outcome, d *ledger.Delivery) {
+	w.log.LogAttrs(context.Background(), level, "attempt",
+		slog.String("walker", w.name), slog.String("delivery", d.ID), slog.String("event", d.Event), slog.String("doctype", d.DocType),
+		slog.String("name", d.Name), slog.Int64("attempt", d.Attempts), slog.String("status", d.Status), slog.Int("http_status", d.HTTPStatus),
+		slog.String("reason", d.Reason), slog.Int64("duration_us", d.DurationUS), slog.String("error", o.detail.Error))
 }

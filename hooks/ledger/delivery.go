@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/uptrace/bun"
@@ -22,6 +23,20 @@ const (
 // Key is what a delivery is about: an entry of the log and the part of it.
 type Key struct {
 	Pos, Part int64
+}
+
+// ID makes the id of a delivery: a hash that says which it is, and the position
+// of its event, by which it is found without an index of its own.
+func ID(hash string, pos int64) string { return "msg_" + hash + "-" + strconv.FormatInt(pos, 36) }
+
+// posOf is the position in an id; 0, which no event has, if there is none.
+func posOf(id string) int64 {
+	_, text, _ := strings.Cut(id, "-")
+	pos, err := strconv.ParseInt(text, 36, 64)
+	if err != nil {
+		return 0
+	}
+	return pos
 }
 
 // Delivery is one webhook × one event: what was tried and how it stands.
@@ -165,7 +180,7 @@ func insertDeliveries(ctx context.Context, tx bun.Tx, walker string, list []Deli
 		{Name: "status", Values: statuses}, {Name: "attempts", Values: attempts}, {Name: "created_at", Values: created},
 		{Name: "finished_at", Values: finished}, {Name: "next_attempt", Values: next}, {Name: "http_status", Values: codes},
 		{Name: "reason", Values: reasons}, {Name: "duration_us", Values: durations}, {Name: "detail", Values: details},
-	}, `ON CONFLICT (walker, pos, part) DO UPDATE SET status = excluded.status, attempts = excluded.attempts, finished_at = excluded.finished_at,
+	}, `ON CONFLICT (pos, walker, part) DO UPDATE SET status = excluded.status, attempts = excluded.attempts, finished_at = excluded.finished_at,
 		next_attempt = excluded.next_attempt, http_status = excluded.http_status, reason = excluded.reason,
 		duration_us = excluded.duration_us, detail = excluded.detail`)
 	return wrap("write deliveries", err)

@@ -129,7 +129,7 @@ func (s *Store) Count(ctx context.Context, q query.Query) (int64, error) {
 // Get returns one delivery with its attempts, oldest first; the one that ended
 // it is the last.
 func (s *Store) Get(ctx context.Context, id string) (Logged, []Attempt, error) {
-	l, err := scanLogged(s.db.Read.QueryRowContext(ctx, "SELECT "+loggedColumns+" FROM deliveries WHERE id = ?", id))
+	l, err := scanLogged(s.db.Read.QueryRowContext(ctx, "SELECT "+loggedColumns+" FROM deliveries WHERE pos = ? AND id = ?", posOf(id), id))
 	if errors.Is(err, sql.ErrNoRows) {
 		return l, nil, &Error{CodeNotFound, "Webhook Request Log " + id + " not found"}
 	}
@@ -230,13 +230,13 @@ func (s *Store) Resent(ctx context.Context, id string, a Attempt, delivered bool
 		// The attempt that ended the delivery so far stood in its row alone.
 		_, err := tx.ExecContext(ctx, `INSERT INTO attempts (delivery, n, at, http_status, reason, duration_us, detail)
 			SELECT id, attempts, coalesce(finished_at, created_at) - duration_us, http_status, reason, duration_us, detail
-			FROM deliveries WHERE id = ? AND attempts > 0 ON CONFLICT (delivery, n) DO NOTHING`, id)
+			FROM deliveries WHERE pos = ? AND id = ? AND attempts > 0 ON CONFLICT (delivery, n) DO NOTHING`, posOf(id), id)
 		if err != nil {
 			return wrap("keep attempt", err)
 		}
 		res, err := tx.ExecContext(ctx, `UPDATE deliveries SET attempts = ?, status = CASE WHEN status = ? THEN status ELSE ? END,
-			finished_at = ?, http_status = ?, reason = ?, duration_us = ?, detail = ? WHERE id = ? AND status <> ? AND attempts = ?`,
-			a.N, Delivered, status, a.At+a.DurationUS, a.HTTPStatus, a.Reason, a.DurationUS, string(detail), id, Retrying, a.N-1)
+			finished_at = ?, http_status = ?, reason = ?, duration_us = ?, detail = ? WHERE pos = ? AND id = ? AND status <> ? AND attempts = ?`,
+			a.N, Delivered, status, a.At+a.DurationUS, a.HTTPStatus, a.Reason, a.DurationUS, string(detail), posOf(id), id, Retrying, a.N-1)
 		if err != nil {
 			return wrap("record resend", err)
 		}

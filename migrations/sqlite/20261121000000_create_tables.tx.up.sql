@@ -140,11 +140,8 @@ CREATE TABLE deliveries (
     reason        text NOT NULL,
     duration_us   integer NOT NULL,
     detail        text NOT NULL,
-    PRIMARY KEY (walker, pos, part)
+    PRIMARY KEY (pos, walker, part)
 );
-
---bun:split
-CREATE UNIQUE INDEX deliveries_id ON deliveries (id);
 
 --bun:split
 CREATE INDEX deliveries_created ON deliveries (created_at);

@@ -1,4 +1,4 @@
-package mapping
+package path
 
 import (
 	"strconv"
@@ -30,34 +30,34 @@ type step struct {
 	index int // -1 when key is no index
 }
 
-// ParsePath reads a path in gjson's syntax (https://github.com/tidwall/gjson/blob/master/SYNTAX.md) and refuses, with
+// Parse reads a path in gjson's syntax (https://github.com/tidwall/gjson/blob/master/SYNTAX.md) and refuses, with
 // the position, what gjson would silently answer with nothing or with something else: an empty component, unbalanced
 // brackets or quotes, an unknown modifier, operator or escape, control characters, more than 4 KiB, more than 16 levels.
 // A key that begins with @, # or ! or holds a quote, a square bracket or a brace has them escaped with a backslash. Only
 // gjson's own modifiers are known; a literal stands alone or as a value of a multipath.
-func ParsePath(expr string) (Path, error) {
+func Parse(expr string) (Path, error) {
 	if len(expr) > maxPath {
-		return Path{}, pathError(maxPath, "a path is at most "+strconv.Itoa(maxPath)+" bytes long")
+		return Path{}, parseError(maxPath, "a path is at most "+strconv.Itoa(maxPath)+" bytes long")
 	}
 	if !utf8.ValidString(expr) {
-		return Path{}, pathError(0, "a path is UTF-8 text")
+		return Path{}, parseError(0, "a path is UTF-8 text")
 	}
 	if i := strings.IndexFunc(expr, isControl); i >= 0 {
-		return Path{}, pathError(i, "control character in a path")
+		return Path{}, parseError(i, "control character in a path")
 	}
 	p := pathParser{plain: true}
 	if err := p.path(span{expr, 0}, 0, top); err != nil {
 		return Path{}, err
 	}
-	path := Path{expr: expr, steps: p.steps, effects: p.effects, literal: p.literal}
+	parsed := Path{expr: expr, steps: p.steps, effects: p.effects, literal: p.literal}
 	if p.multi {
 		// First, where it counts most: what follows grows with it.
-		path.effects = append([]effect{{multiplies, p.factor}}, p.effects...)
+		parsed.effects = append([]effect{{multiplies, p.factor}}, p.effects...)
 	}
 	if !p.plain {
-		path.rest = expr[p.restAt:]
+		parsed.rest = expr[p.restAt:]
 	}
-	return path, nil
+	return parsed, nil
 }
 
 func isControl(r rune) bool { return r < ' ' || r == 0x7f }
@@ -72,7 +72,7 @@ func (p Path) String() string {
 
 // Lookup returns the value the path selects in json, which must be one valid JSON value. The answer is the exact text of
 // the value wherever the path selects an existing one, and may share memory with json. ok is false when there is no such
-// value, and when the path would make too much of this text (see [MaxBytes]).
+// value, and when the path would make too much of this text; [Found.Value] tells the two apart.
 func (p Path) Lookup(json []byte) (raw []byte, ok bool) {
 	raw, err := p.find(json)
 	return raw, err == nil && raw != nil
@@ -120,11 +120,11 @@ func (p *Path) evaluate(raw []byte) ([]byte, *Error) {
 }
 
 // get asks gjson. A panic in it means that the path selects nothing.
-func get(json []byte, path string) (raw []byte) {
+func get(json []byte, expr string) (raw []byte) {
 	defer func() {
 		if recover() != nil {
 			raw = nil
 		}
 	}()
-	return []byte(gjson.GetBytes(json, path).Raw)
+	return []byte(gjson.GetBytes(json, expr).Raw)
 }

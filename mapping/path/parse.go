@@ -1,6 +1,7 @@
-package mapping
+package path
 
 import (
+	"fmt"
 	"strconv"
 	"strings"
 
@@ -31,7 +32,7 @@ func (s span) trim() span {
 	return span{strings.TrimRight(left, " "), s.at + len(s.s) - len(left)}
 }
 
-func (s span) fail(i int, message string) *Error { return pathError(s.at+i, message) }
+func (s span) fail(i int, message string) *Error { return parseError(s.at+i, message) }
 
 // pathParser checks a path and notes what evaluating it needs to know.
 type pathParser struct {
@@ -62,10 +63,10 @@ func (p *pathParser) path(s span, depth int, where place) *Error {
 			return nil
 		}
 		if c := s.s[end]; c != '.' && c != '|' {
-			return s.fail(end, "unexpected "+quote(s.s[end:end+1])+", a dot or a pipe goes between two components")
+			return s.fail(end, "unexpected "+strconv.Quote(s.s[end:end+1])+", a dot or a pipe goes between two components")
 		}
 		if i = end; i+1 == len(s.s) {
-			return s.fail(i, "the path ends with "+quote(s.s[i:]))
+			return s.fail(i, "the path ends with "+strconv.Quote(s.s[i:]))
 		}
 	}
 }
@@ -124,15 +125,15 @@ loop:
 			open++
 		case ')':
 			if open--; open < 0 {
-				return 0, s.fail(i, "unbalanced "+quote(")"))
+				return 0, s.fail(i, "unbalanced "+strconv.Quote(")"))
 			}
 		case '"', '[', ']', '{', '}':
-			return 0, s.fail(i, "unexpected "+quote(string(c))+", write "+`\`+string(c)+" where it is part of a key")
+			return 0, s.fail(i, "unexpected "+strconv.Quote(string(c))+", write "+`\`+string(c)+" where it is part of a key")
 		}
 		name = append(name, s.s[i])
 	}
 	if open > 0 {
-		return 0, s.fail(start, "unbalanced "+quote("("))
+		return 0, s.fail(start, "unbalanced "+strconv.Quote("("))
 	}
 	if wild {
 		p.endPlain(s, start)
@@ -254,7 +255,7 @@ func (p *pathParser) modifier(s span, i, depth int) (int, *Error) {
 	name := s.s[i+1 : end]
 	kind, known := modifiers[name]
 	if !known {
-		return 0, s.fail(i, "unknown modifier "+quote("@"+name)+`; a key that begins with @ is written \@`)
+		return 0, s.fail(i, fmt.Sprintf(`unknown modifier %.40q; a key that begins with @ is written \@`, "@"+name))
 	}
 	grows := effect{kind: kind}
 	if end == len(s.s) || s.s[end] != ':' {
@@ -408,7 +409,7 @@ func matching(s span, i int) (int, *Error) {
 				}
 			}
 			if i >= len(s.s) {
-				return 0, s.fail(opened, "unbalanced "+quote(string(c)))
+				return 0, s.fail(opened, "unbalanced "+strconv.Quote(string(c)))
 			}
 		case '(':
 			open = append(open, ')')
@@ -416,7 +417,7 @@ func matching(s span, i int) (int, *Error) {
 			open = append(open, c+2)
 		case ')', ']', '}':
 			if len(open) == 0 || open[len(open)-1] != c {
-				return 0, s.fail(i, "unbalanced "+quote(string(c)))
+				return 0, s.fail(i, "unbalanced "+strconv.Quote(string(c)))
 			}
 			open = open[:len(open)-1]
 		}
@@ -424,5 +425,5 @@ func matching(s span, i int) (int, *Error) {
 			return i, nil
 		}
 	}
-	return 0, s.fail(start, "unbalanced "+quote(s.s[start:start+1]))
+	return 0, s.fail(start, "unbalanced "+strconv.Quote(s.s[start:start+1]))
 }

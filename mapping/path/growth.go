@@ -1,10 +1,10 @@
-package mapping
+package path
 
 import "bytes"
 
 // workBytes bounds the text gjson may build on the way to one value. gjson has no limit of its own: twenty times
 // |@tostr turn a kilobyte into a gigabyte, and @dig over a deep text takes hours.
-const workBytes = 8 * MaxBytes
+const workBytes = 128 << 20
 
 // deepest is the depth of nesting the recursive modifiers may meet; jsontext refuses deeper documents anyway, but
 // @fromstr opens texts nobody has checked.

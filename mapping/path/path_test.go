@@ -1,4 +1,4 @@
-package mapping_test
+package path_test
 
 import (
 	"bytes"
@@ -9,7 +9,7 @@ import (
 	"github.com/go-json-experiment/json/jsontext"
 	"github.com/tidwall/gjson"
 
-	"dochook/mapping"
+	"dochook/mapping/path"
 )
 
 const sample = ` {
@@ -22,15 +22,17 @@ const sample = ` {
 
 func lookup(t *testing.T, expr, json string) (string, bool) {
 	t.Helper()
-	path, err := mapping.ParsePath(expr)
+	p, err := path.Parse(expr)
 	if err != nil {
-		t.Fatalf("ParsePath(%q): %v", expr, err)
+		t.Fatalf("Parse(%q): %v", expr, err)
 	}
-	raw, ok := path.Lookup([]byte(json))
+	raw, ok := p.Lookup([]byte(json))
 	return string(raw), ok
 }
 
+// Alone and together with all the others a path selects the same.
 func TestLookup(t *testing.T) {
+	var set path.Set
 	tests := []struct {
 		path, want string // want "" means missing
 	}{
@@ -108,10 +110,23 @@ func TestLookup(t *testing.T) {
 		{"!null", "null"},
 		{`!{"a": [1, 2]}`, `{"a": [1, 2]}`},
 	}
-	for _, tt := range tests {
+	for i, tt := range tests {
 		got, ok := lookup(t, tt.path, sample)
 		if got != tt.want || ok != (tt.want != "") {
 			t.Errorf("%s = %s, %t, want %s", tt.path, got, ok, tt.want)
+		}
+		p, err := path.Parse(tt.path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if n := set.Add(p); n != i {
+			t.Fatalf("%s is number %d, want %d", tt.path, n, i)
+		}
+	}
+	found := set.Find([]byte(sample), nil)
+	for i, tt := range tests {
+		if raw, err := found.Value(i); err != nil || string(raw) != tt.want || (raw != nil) != (tt.want != "") {
+			t.Errorf("%s in a set = %s, %v, want %s", tt.path, raw, err, tt.want)
 		}
 	}
 }
@@ -133,28 +148,28 @@ func TestLookupRoots(t *testing.T) {
 			t.Errorf("%s of %s = %s, %t, want %s", tt.path, tt.json, got, ok, tt.want)
 		}
 	}
-	if got, ok := (mapping.Path{}).Lookup([]byte("{}")); string(got) != "{}" || !ok {
+	if got, ok := (path.Path{}).Lookup([]byte("{}")); string(got) != "{}" || !ok {
 		t.Errorf("the zero path gives %s, %t", got, ok)
 	}
 }
 
 func TestPlainLookupSharesTheText(t *testing.T) {
-	path, err := mapping.ParsePath("nested.a.b.c")
+	p, err := path.Parse("nested.a.b.c")
 	if err != nil {
 		t.Fatal(err)
 	}
 	json := []byte(sample)
-	raw, _ := path.Lookup(json)
+	raw, _ := p.Lookup(json)
 	json[strings.Index(sample, "[10")+1] = '9'
 	if string(raw) != "[90, 20, 30]" {
 		t.Errorf("the value was copied: %s", raw)
 	}
-	if n := testing.AllocsPerRun(100, func() { path.Lookup(json) }); n != 0 {
+	if n := testing.AllocsPerRun(100, func() { p.Lookup(json) }); n != 0 {
 		t.Errorf("%v allocations", n)
 	}
 }
 
-func TestParsePathRefuses(t *testing.T) {
+func TestParseRefuses(t *testing.T) {
 	tests := []struct {
 		path string
 		pos  int
@@ -232,23 +247,33 @@ func TestParsePathRefuses(t *testing.T) {
 		{strings.Repeat("[", 20) + "a" + strings.Repeat("]", 20), 17},
 	}
 	for _, tt := range tests {
-		_, err := mapping.ParsePath(tt.path)
-		var e *mapping.Error
+		_, err := path.Parse(tt.path)
+		var e *path.Error
 		if !errors.As(err, &e) {
-			t.Errorf("ParsePath(%q) = %v, want an error", tt.path, err)
+			t.Errorf("Parse(%q) = %v, want an error", tt.path, err)
 			continue
 		}
-		if e.Code() != mapping.CodeInvalidPath || e.Pos != tt.pos {
-			t.Errorf("ParsePath(%.50q) = %v (%s), want offset %d", tt.path, err, e.Code(), tt.pos)
+		if e.Code() != path.CodeInvalid || e.Pos != tt.pos {
+			t.Errorf("Parse(%.50q) = %v (%s), want offset %d", tt.path, err, e.Code(), tt.pos)
 		}
 	}
 }
 
 func TestPathString(t *testing.T) {
 	for _, expr := range []string{"a.b", "@this", `#(a=="x")#.b`, "!1"} {
-		if path, err := mapping.ParsePath(expr); err != nil || path.String() != expr {
-			t.Errorf("%q comes back as %q, %v", expr, path, err)
+		if p, err := path.Parse(expr); err != nil || p.String() != expr {
+			t.Errorf("%q comes back as %q, %v", expr, p, err)
 		}
+	}
+}
+
+func TestErrorText(t *testing.T) {
+	_, err := path.Parse("a.@" + strings.Repeat("é", 2000))
+	if err == nil || len(err.Error()) > 200 || !strings.HasSuffix(err.Error(), "(at offset 2)") {
+		t.Errorf("%v, want a short text with the offset", err)
+	}
+	if err := inSet(t, "@tostr"+strings.Repeat("|@tostr", 60), sample); err == nil || strings.Contains(err.Error(), "offset") {
+		t.Errorf("%v, want no offset", err)
 	}
 }
 
@@ -271,17 +296,24 @@ func TestPathBombs(t *testing.T) {
 		if _, ok := lookup(t, tt.path, tt.json); ok {
 			t.Errorf("%s: found", tt.name)
 		}
-		m, err := mapping.Compile([]mapping.Row{{Fieldname: tt.path, Key: "k"}})
-		if err != nil {
-			t.Errorf("%s: %v", tt.name, err)
-			continue
-		}
-		_, err = m.Append(nil, []byte(tt.json))
-		var e *mapping.Error
-		if !errors.As(err, &e) || e.Code() != mapping.CodeTooLarge || e.Field != "webhook_data[0].fieldname" {
+		var e *path.Error
+		if err := inSet(t, tt.path, tt.json); !errors.As(err, &e) || e.Code() != path.CodeTooLarge || e.Pos != -1 {
 			t.Errorf("%s: %v, want too_large", tt.name, err)
 		}
 	}
+}
+
+// inSet returns the error of looking expr up in a set.
+func inSet(t *testing.T, expr, json string) error {
+	t.Helper()
+	p, err := path.Parse(expr)
+	if err != nil {
+		t.Fatalf("Parse(%q): %v", expr, err)
+	}
+	var set path.Set
+	n := set.Add(p)
+	_, err = set.Find([]byte(json), nil).Value(n)
+	return err
 }
 
 // The bound must not refuse what people really write, on documents of the size they really have.
@@ -299,6 +331,61 @@ func TestGrowthBoundIsNotFelt(t *testing.T) {
 	}
 }
 
+func TestSetAllocations(t *testing.T) {
+	var set path.Set
+	for _, expr := range []string{"nested.a.b.c.1", "nested.a.b", "name", "missing", "@this", `!"x"`} {
+		p, err := path.Parse(expr)
+		if err != nil {
+			t.Fatal(err)
+		}
+		set.Add(p)
+	}
+	if n := set.Places(); n != 8 {
+		t.Errorf("%d places, want one for the text and for each of nested, a, b, c, 1, name, missing", n)
+	}
+	json := []byte(sample)
+	n := testing.AllocsPerRun(100, func() {
+		room := [8][]byte{1: json, 7: json} // what is left of an earlier text must not be found
+		found := set.Find(json, room[:])
+		for i := range 6 {
+			if raw, err := found.Value(i); err != nil || (raw == nil) != (i == 3) {
+				t.Errorf("path %d: %s, %v", i, raw, err)
+			}
+		}
+	})
+	if n > 0 {
+		t.Errorf("%v allocations", n)
+	}
+}
+
+func TestMembers(t *testing.T) {
+	tests := []struct{ object, want string }{
+		{"", ""},
+		{"null", ""},
+		{`"{}"`, ""},
+		{`["a",1]`, ""},
+		{" {} ", ""},
+		{"\n{ \"b\" : 1.0 ,\t\"a\":\"x, }\" , \"b\":{ \"q\": [1] } }", `"b"=1.0;"a"="x, }";"b"={ "q": [1] };`},
+		{`{"\u0061":null}`, `"\u0061"=null;`},
+		{`{"a":1,`, `"a"=1;`}, // no JSON: it ends all the same
+	}
+	for _, tt := range tests {
+		var got strings.Builder
+		for name, value := range path.Members([]byte(tt.object)) {
+			got.WriteString(string(name) + "=" + string(value) + ";")
+		}
+		if got.String() != tt.want {
+			t.Errorf("%s: %s, want %s", tt.object, got.String(), tt.want)
+		}
+	}
+	for name := range path.Members([]byte(`{"a":1,"b":2}`)) {
+		if string(name) != `"a"` {
+			t.Errorf("%s comes first", name)
+		}
+		break
+	}
+}
+
 func FuzzPath(f *testing.F) {
 	for _, expr := range []string{
 		"a", "a.b.0", `a\.b`, "items.#(qty>1)#.code", "@this|@tostr", `{"x":a,b}`, "[a,@this]", `!{"a":1}`, "a*.?",
@@ -308,24 +395,25 @@ func FuzzPath(f *testing.F) {
 		f.Add(expr, `[{"a":[{"b":1}]},[2],"x"]`)
 	}
 	f.Fuzz(func(t *testing.T, expr, json string) {
-		path, err := mapping.ParsePath(expr)
+		p, err := path.Parse(expr)
 		if err != nil {
-			var e *mapping.Error
-			if !errors.As(err, &e) || e.Pos < 0 || e.Pos > len(expr) || e.Code() != mapping.CodeInvalidPath {
-				t.Fatalf("ParsePath(%q): %#v", expr, err)
+			var e *path.Error
+			if !errors.As(err, &e) || e.Pos < 0 || e.Pos > len(expr) || e.Code() != path.CodeInvalid {
+				t.Fatalf("Parse(%q): %#v", expr, err)
 			}
 			return
 		}
-		first, ok := path.Lookup([]byte(json)) // any bytes: it must not panic
+		first, ok := p.Lookup([]byte(json)) // any bytes: it must not panic
 		if !jsontext.Value(json).IsValid() {
 			return
 		}
 		if ok && !jsontext.Value(first).IsValid(jsontext.AllowDuplicateNames(true)) {
 			t.Fatalf("%q of %q = %q, which is not JSON", expr, json, first)
 		}
-		if second, _ := path.Lookup([]byte(json)); !bytes.Equal(first, second) {
+		if second, _ := p.Lookup([]byte(json)); !bytes.Equal(first, second) {
 			t.Fatalf("%q of %q = %q and %q", expr, json, first, second)
 		}
+		checkSet(t, p, json, first)
 		if isPlain(expr) && strings.ContainsAny(json[:1], "{[") { // in other texts gjson looks for braces inside strings
 			want := gjson.Get(json, expr)
 			if ok != want.Exists() || string(first) != want.Raw {
@@ -333,6 +421,23 @@ func FuzzPath(f *testing.F) {
 			}
 		}
 	})
+}
+
+// checkSet checks that p selects want among others too.
+func checkSet(t *testing.T, p path.Path, json string, want []byte) {
+	t.Helper()
+	var set path.Set
+	for _, expr := range []string{"a", "a.b", "items.0"} {
+		other, err := path.Parse(expr)
+		if err != nil {
+			t.Fatal(err)
+		}
+		set.Add(other)
+	}
+	n := set.Add(p)
+	if got, err := set.Find([]byte(json), nil).Value(n); !bytes.Equal(got, want) {
+		t.Fatalf("%q of %q = %q, in a set %q, %v", p, json, want, got, err)
+	}
 }
 
 // isPlain tells paths that must agree with gjson to the byte.

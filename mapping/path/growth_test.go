@@ -1,4 +1,4 @@
-package mapping
+package path
 
 import (
 	"strings"
@@ -24,17 +24,17 @@ func TestGrowthIsNeverMoreThanItsBound(t *testing.T) {
 		for _, first := range modifiers {
 			for _, second := range modifiers {
 				for _, third := range []string{"", "|@tostr", "|@pretty", "|@dig:a", "|[@this,@this]"} {
-					path, err := ParsePath(first + "|" + second + third)
+					p, err := Parse(first + "|" + second + third)
 					if err != nil {
 						t.Fatal(err)
 					}
 					s := shapeOf([]byte(doc))
-					for _, e := range path.effects {
-						s = s.after(e, float64(len(path.rest)))
+					for _, e := range p.effects {
+						s = s.after(e, float64(len(p.rest)))
 					}
 					// A few bytes more for the brackets around nothing.
-					if n := len(get([]byte(doc), path.rest)); float64(n) > s.size+16 {
-						t.Errorf("%s makes %d bytes of %s, the bound is %.0f", path, n, doc, s.size)
+					if n := len(get([]byte(doc), p.rest)); float64(n) > s.size+16 {
+						t.Errorf("%s makes %d bytes of %s, the bound is %.0f", p, n, doc, s.size)
 					} else if n > 0 {
 						checked++
 					}

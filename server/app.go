@@ -1,0 +1,226 @@
+package server
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+	"sync"
+	"time"
+
+	"dochook/doctype"
+	"dochook/hooks"
+	"dochook/hooks/courier"
+	"dochook/hooks/ledger"
+	"dochook/hooks/sender"
+	"dochook/migrations"
+	"dochook/server/access"
+)
+
+// webhooksChannel tells other processes on the same PostgreSQL that webhooks or
+// DocTypes changed.
+const definitionsChannel = "dochook_definitions"
+
+// Options are the seams of an App; the zero value is ready for use.
+type Options struct {
+	Logger *slog.Logger // default: discarded
+	// FirstKey receives the token of the admin key that a first start makes,
+	// the only time it is shown. Default: it is lost.
+	FirstKey func(token string)
+}
+
+// App is the whole service on one database.
+type App struct {
+	Documents *doctype.Service
+	Webhooks  *hooks.Service
+	Ledger    *ledger.Store
+	Couriers  *courier.Engine
+	Keys      *access.Service
+
+	db      *migrations.DB
+	config  Config
+	log     *slog.Logger
+	options Options
+	handler http.Handler
+	started time.Time
+
+	mu       sync.Mutex
+	cleanups []cleanup // run in reverse
+}
+
+type cleanup struct {
+	name string
+	fn   func(ctx context.Context) error
+}
+
+// New wires an App on an open, migrated database; it starts nothing and does
+// not close the database.
+func New(db *migrations.DB, config Config, o Options) (*App, error) {
+	config = config.withDefaults()
+	guard, err := sender.NewGuard(config.AllowTarget)
+	if err != nil {
+		return nil, err
+	}
+	a := &App{db: db, config: config, log: o.Logger, options: o}
+	if a.log == nil {
+		a.log = slog.New(slog.DiscardHandler)
+	}
+	a.Ledger = ledger.New(db)
+	a.Documents = doctype.New(db, doctype.Options{Logger: a.log, Committed: a.wake, Defined: a.announce})
+	a.Webhooks = hooks.New(db, guard, a.Ledger, hooks.Options{Changed: func() {
+		a.Couriers.Review()
+		a.announce()
+	}})
+	a.Couriers = courier.New(a.Documents, a.Webhooks, a.Ledger, guard, courier.Options{
+		Logger: a.log, Version: config.Version, Exclusive: !db.Postgres(),
+	})
+	a.Keys = access.New(db, access.Options{Logger: a.log})
+	a.handler = a.routes()
+	return a, nil
+}
+
+func (a *App) wake(doctypes []string) { a.Couriers.Wake(doctypes) }
+
+// announce tells other processes to read definitions anew.
+func (a *App) announce() {
+	if !a.db.Postgres() {
+		return
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
+	defer cancel()
+	if _, err := a.db.Write.ExecContext(ctx, "SELECT pg_notify(?, '')", definitionsChannel); err != nil {
+		a.log.Warn("cannot announce a change", "error", err)
+	}
+}
+
+// Handler serves all doors.
+func (a *App) Handler() http.Handler { return a.handler }
+
+// Start makes the first key if there is none, takes up the couriers, and
+// returns. Stop ends what it started.
+func (a *App) Start(ctx context.Context) error {
+	if err := a.ensureKeys(ctx); err != nil {
+		return err
+	}
+	if err := a.Couriers.Open(ctx); err != nil {
+		return err
+	}
+	a.started = time.Now()
+	run, cancel := context.WithCancel(context.WithoutCancel(ctx))
+	var running sync.WaitGroup
+	running.Go(func() { a.Couriers.Run(run) })
+	if a.db.Postgres() {
+		running.Go(func() { a.listen(run, doctype.EventsChannel, func(string) { a.Couriers.Wake(nil) }) })
+		running.Go(func() {
+			a.listen(run, definitionsChannel, func(string) {
+				a.Documents.Forget()
+				a.Couriers.Review()
+			})
+		})
+	}
+	a.onStop("couriers", func(context.Context) error {
+		cancel()
+		running.Wait()
+		return nil
+	})
+	return nil
+}
+
+func (a *App) listen(ctx context.Context, channel string, notify func(string)) {
+	if err := a.db.Listen(ctx, channel, notify); err != nil && ctx.Err() == nil {
+		a.log.Error("cannot listen", "channel", channel, "error", err)
+	}
+}
+
+func (a *App) ensureKeys(ctx context.Context) error {
+	if a.config.AdminToken != "" {
+		return a.Keys.EnsureToken(ctx, a.config.AdminToken)
+	}
+	token, created, err := a.Keys.EnsureFirst(ctx)
+	if err == nil && created && a.options.FirstKey != nil {
+		a.options.FirstKey(token)
+	}
+	return err
+}
+
+// Serve answers HTTP on l until Stop.
+func (a *App) Serve(l net.Listener) error {
+	s := &http.Server{
+		Handler:           a.handler,
+		ReadHeaderTimeout: 10 * time.Second,
+		IdleTimeout:       2 * time.Minute,
+		MaxHeaderBytes:    64 << 10,
+		ErrorLog:          slog.NewLogLogger(a.log.Handler(), slog.LevelWarn),
+	}
+	a.onStop("http", func(ctx context.Context) error {
+		if err := s.Shutdown(ctx); err != nil {
+			return errors.Join(err, s.Close())
+		}
+		return nil
+	})
+	if err := s.Serve(l); !errors.Is(err, http.ErrServerClosed) {
+		return fmt.Errorf("serve: %w", err)
+	}
+	return nil
+}
+
+// Run starts the App, serves on its configured address and stops when ctx ends.
+// ready, if not nil, is called with the address once it accepts connections.
+func (a *App) Run(ctx context.Context, ready func(address string)) error {
+	var lc net.ListenConfig
+	l, err := lc.Listen(ctx, "tcp", a.config.Listen)
+	if err != nil {
+		return &ListenError{a.config.Listen, err}
+	}
+	if err := a.Start(ctx); err != nil {
+		return errors.Join(err, l.Close())
+	}
+	served := make(chan error, 1)
+	go func() { served <- a.Serve(l) }()
+	if ready != nil {
+		ready(l.Addr().String())
+	}
+	select {
+	case <-ctx.Done():
+		err = nil
+	case err = <-served:
+	}
+	stop, cancel := context.WithTimeout(context.WithoutCancel(ctx), 30*time.Second)
+	defer cancel()
+	return errors.Join(err, a.Stop(stop))
+}
+
+// ListenError says that the address cannot be listened on.
+type ListenError struct {
+	Address string
+	Err     error
+}
+
+func (e *ListenError) Error() string { return "cannot listen on " + e.Address + ": " + e.Err.Error() }
+
+// Unwrap returns the cause.
+func (e *ListenError) Unwrap() error { return e.Err }
+
+func (a *App) onStop(name string, fn func(context.Context) error) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.cleanups = append(a.cleanups, cleanup{name, fn})
+}
+
+// Stop ends what Start and Serve began, last first: no new requests, then no
+// new attempts; what is in flight finishes and is written down.
+func (a *App) Stop(ctx context.Context) error {
+	a.mu.Lock()
+	cleanups := a.cleanups
+	a.cleanups = nil
+	a.mu.Unlock()
+	var errs []error
+	for i := len(cleanups) - 1; i >= 0; i-- {
+		if err := cleanups[i].fn(ctx); err != nil {
+			errs = append(errs, fmt.Errorf("stop %s: %w", cleanups[i].name, err))
+		}
+	}
+	return errors.Join(errs...)
+}

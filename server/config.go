@@ -1,0 +1,84 @@
+package server
+
+import (
+	"encoding/json"
+	"fmt"
+	"io"
+	"strings"
+
+	"dochook/migrations"
+)
+
+// Config is what an operator can set. Each has a flag and an environment
+// variable of the same meaning.
+type Config struct {
+	Listen      string   // host:port; DOCHOOK_LISTEN
+	Database    string   // sqlite:FILE or postgres://…; DOCHOOK_DATABASE
+	AllowTarget []string // CIDRs and hosts that webhooks may call though they are private; DOCHOOK_ALLOW_TARGET
+	AdminToken  string   // key:secret, ensured at each start; DOCHOOK_ADMIN_TOKEN
+	NoMigrate   bool     // leave the schema alone and refuse to start if it is not current
+	Version     string   // stands in the User-Agent
+}
+
+// Defaults of Config.
+const (
+	DefaultListen   = "127.0.0.1:8000"
+	DefaultDatabase = "sqlite:dochook.db"
+)
+
+// withDefaults fills in what is not set.
+func (c Config) withDefaults() Config {
+	if c.Listen == "" {
+		c.Listen = DefaultListen
+	}
+	if c.Database == "" {
+		c.Database = DefaultDatabase
+	}
+	if c.Version == "" {
+		c.Version = "dev"
+	}
+	var targets []string
+	for _, t := range c.AllowTarget {
+		for part := range strings.SplitSeq(t, ",") {
+			if part = strings.TrimSpace(part); part != "" {
+				targets = append(targets, part)
+			}
+		}
+	}
+	c.AllowTarget = targets
+	return c
+}
+
+// Masked is the configuration as it may be shown: no password, no token.
+func (c Config) Masked() map[string]any {
+	c = c.withDefaults()
+	token := ""
+	if c.AdminToken != "" {
+		key, _, _ := strings.Cut(c.AdminToken, ":")
+		token = key + ":**********"
+	}
+	return map[string]any{
+		"listen": c.Listen, "database": migrations.Redact(c.Database), "allow_target": c.AllowTarget,
+		"admin_token": token, "migrate": !c.NoMigrate,
+	}
+}
+
+// Print writes the masked configuration as text, or as JSON.
+func (c Config) Print(out io.Writer, asJSON bool) error {
+	masked := c.Masked()
+	if asJSON {
+		e := json.NewEncoder(out)
+		e.SetIndent("", "  ")
+		return e.Encode(masked)
+	}
+	for _, key := range []string{"listen", "database", "allow_target", "admin_token", "migrate"} {
+		v := masked[key]
+		if list, ok := v.([]string); ok {
+			v = strings.Join(list, ", ")
+		}
+		if _, err := fmt.Fprintf(out, "%-13s %v\n", key, v); err != nil {
+			return err
+		}
+	}
+	return nil
+}
