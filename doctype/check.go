@@ -9,7 +9,7 @@ import (
 	"unicode"
 	"unicode/utf8"
 
-	"github.com/shopspring/decimal"
+	"dochook/doctype/record"
 )
 
 // maxLabel is the length in characters of a DocType's and of a field's name.
@@ -34,7 +34,7 @@ type Definition struct {
 	keyFields []string
 	kinds     map[string]*checkedField
 	checked   []checkedField
-	rules     map[string]*rule
+	rules     record.Rules
 	defaults  []defaultValue
 }
 
@@ -63,7 +63,7 @@ func Compile(d DocType) (*Definition, error) {
 		return nil, Errorf(CodeInvalid, "removal", "must be an object")
 	}
 	d.Fields = slices.Clone(d.Fields)
-	def := &Definition{DocType: d, kinds: make(map[string]*checkedField), rules: make(map[string]*rule)}
+	def := &Definition{DocType: d, kinds: make(map[string]*checkedField), rules: make(record.Rules)}
 	var err error
 	if def.naming, err = compileNaming(d.Autoname); err != nil {
 		return nil, err
@@ -136,14 +136,14 @@ func (d *Definition) compileField(i int, at string) error {
 			return err
 		}
 	}
-	r, err := compileRule(f, at)
+	rule, err := record.ParseRule(f.Compare, f.CompareOptions, f.Tolerance)
 	if err != nil {
-		return err
+		return ofRecord(err, at)
 	}
-	if r.compare != compareExact || r.tolerance != nil {
-		d.rules[f.Fieldname] = r
+	if rule != nil {
+		d.rules[f.Fieldname] = rule
 	}
-	c.money = f.Fieldtype == "Currency" && r.compare == compareNumber
+	c.money = f.Fieldtype == "Currency" && f.Compare == "number"
 	return d.compileDefault(f, c, at)
 }
 
@@ -152,12 +152,12 @@ func (d *Definition) compileDefault(f *Field, c *checkedField, at string) error 
 	if len(raw) == 0 || string(raw) == "null" || string(raw) == `""` {
 		return nil
 	}
-	if err := CheckRecord([]byte(`{"default":` + string(raw) + `}`)); err != nil {
+	if err := record.Check([]byte(`{"default":` + string(raw) + `}`)); err != nil {
 		return Errorf(CodeInvalid, at+"default", "must be JSON")
 	}
 	if c.kind == "int" || c.kind == "number" || c.kind == "check" {
 		// Frappe writes every default in quotes.
-		if text := []byte(unquote(raw)); raw[0] == '"' && c.fits(text) == "" {
+		if text := []byte(record.Unquote(raw)); raw[0] == '"' && c.fits(text) == "" {
 			raw = text
 		}
 	}
@@ -168,78 +168,19 @@ func (d *Definition) compileDefault(f *Field, c *checkedField, at string) error 
 	return nil
 }
 
-func compileRule(f *Field, at string) (*rule, error) {
-	r := &rule{compare: comparison(f.Compare)}
-	switch r.compare {
-	case "":
-		r.compare = compareExact
-	case compareExact, compareIgnore, compareText, compareNumber, compareSet, compareURL:
-	default:
-		return r, Errorf(CodeInvalid, at+"compare", "%q is none of exact, ignore, text, number, set and url", f.Compare)
-	}
-	options := strings.FieldsFunc(f.CompareOptions, func(c rune) bool { return c == ',' || unicode.IsSpace(c) })
-	if len(options) > 0 && r.compare != compareURL {
-		return r, Errorf(CodeInvalid, at+"compare_options", "only compare url has options")
-	}
-	for _, o := range options {
-		r.dropped = append(r.dropped, strings.ToLower(o))
-	}
-	return r, r.setTolerance(f.Tolerance, at+"tolerance")
-}
+// Changes compares two versions of a record by the rules of the fields: see [record.Rules.Changes].
+func (d *Definition) Changes(old, new []byte) []record.Change { return d.rules.Changes(old, new) }
 
-func (r *rule) setTolerance(raw []byte, at string) error {
-	raw = bytes.TrimSpace(raw)
-	if len(raw) == 0 || string(raw) == "null" || string(raw) == `""` {
+// Field returns the field of that name, nil when the DocType does not define it.
+func (d *Definition) Field(name string) *Field {
+	i := slices.IndexFunc(d.Fields, func(f Field) bool { return f.Fieldname == name })
+	if i < 0 {
 		return nil
 	}
-	if r.compare != compareExact && r.compare != compareNumber {
-		return Errorf(CodeInvalid, at, "needs compare exact or number")
-	}
-	text := strings.TrimSpace(unquote(raw))
-	text, r.percent = strings.CutSuffix(text, "%")
-	text = strings.TrimSpace(text)
-	amount, ok := decimal.Decimal{}, isJSONNumber(text)
-	if ok {
-		amount, ok = parseDecimal(text)
-	}
-	if !ok || amount.IsNegative() || checkNumber([]byte(text), 0) != nil {
-		return Errorf(CodeInvalid, at, `must be a number from 0 on, or a part such as "5%%"`)
-	}
-	r.tolerance = &amount
-	return nil
+	return &d.Fields[i]
 }
 
-// isJSONNumber reports whether a text is a number in JSON's grammar.
-func isJSONNumber(s string) bool {
-	s = strings.TrimPrefix(s, "-")
-	digits := func() (n int) {
-		for n < len(s) && s[n] >= '0' && s[n] <= '9' {
-			n++
-		}
-		return n
-	}
-	n := digits()
-	if n == 0 || n > 1 && s[0] == '0' {
-		return false
-	}
-	if s = s[n:]; strings.HasPrefix(s, ".") {
-		s = s[1:]
-		if n = digits(); n == 0 {
-			return false
-		}
-		s = s[n:]
-	}
-	if s != "" && (s[0] == 'e' || s[0] == 'E') {
-		if s = s[1:]; s != "" && (s[0] == '+' || s[0] == '-') {
-			s = s[1:]
-		}
-		n = digits()
-		return n > 0 && n == len(s)
-	}
-	return s == ""
-}
-
-// Validate checks a record that CheckRecord accepted against the fields: required ones are there and not null
+// Validate checks a record that record.Check accepted against the fields: required ones are there and not null
 // or empty (code mandatory), values fit their fieldtype (null always does), and a closed DocType has no other
 // members (code invalid). The error names the field.
 //
@@ -247,10 +188,10 @@ func isJSONNumber(s string) bool {
 // a number; a Currency with compare "number" also an amount in a string; Check true, false, 0 or 1; Date and
 // Datetime a string as ISO 8601 or Frappe spells it; Select one of its options; Link, Attach and URL a string;
 // Table an array of objects; JSON anything.
-func (d *Definition) Validate(record []byte) error {
+func (d *Definition) Validate(data []byte) error {
 	for i := range d.checked {
 		if c := &d.checked[i]; c.reqd {
-			if v := Member(record, c.name); v == nil || string(v) == "null" || string(v) == `""` {
+			if v := record.Member(data, c.name); v == nil || string(v) == "null" || string(v) == `""` {
 				return Errorf(CodeMandatory, c.name, "a value is required")
 			}
 		}
@@ -258,7 +199,7 @@ func (d *Definition) Validate(record []byte) error {
 	if bool(d.Open) && len(d.checked) == 0 {
 		return nil
 	}
-	for name, value := range members(record) {
+	for name, value := range record.Members(data) {
 		c := d.kinds[name]
 		if c == nil {
 			if !bool(d.Open) && !slices.Contains(d.keyFields, name) {
@@ -289,19 +230,13 @@ func (c *checkedField) fits(v []byte) string {
 			return "must be a string"
 		}
 	case "int":
-		if !isNumber(v) || !parseNumber(v).integral() {
+		if !record.IsInteger(v) {
 			return "must be a whole number"
 		}
 	case "number":
-		if isNumber(v) {
-			break
+		if !record.IsNumber(v) && !(c.money && isString && (record.IsAmount(v) || string(v) == `""`)) {
+			return "must be a number"
 		}
-		if c.money && isString {
-			if _, _, ok := parseAmount(v); ok || string(v) == `""` {
-				break
-			}
-		}
-		return "must be a number"
 	case "check":
 		switch string(v) {
 		case "true", "false", "0", "1":
@@ -309,11 +244,11 @@ func (c *checkedField) fits(v []byte) string {
 			return "must be true, false, 0 or 1"
 		}
 	case "date", "datetime":
-		if !isString || !isTime(unquote(v), c.kind == "datetime") {
+		if !isString || !isTime(record.Unquote(v), c.kind == "datetime") {
 			return "must be a " + c.kind + " such as " + timeExample(c.kind)
 		}
 	case "select":
-		if !isString || !slices.Contains(c.choices, unquote(v)) && string(v) != `""` {
+		if !isString || !slices.Contains(c.choices, record.Unquote(v)) && string(v) != `""` {
 			return "must be one of " + strings.Join(c.choices, ", ")
 		}
 	case "table":
@@ -348,11 +283,29 @@ func isTable(v []byte) bool {
 	if v[0] != '[' {
 		return false
 	}
-	c := elementsOf(v, '[')
-	for row := c.value(); row != nil; row = c.value() {
+	for row := range record.Elements(v) {
 		if row[0] != '{' {
 			return false
 		}
 	}
 	return true
+}
+
+// WithDefaults returns the record with the defaults of the fields it lacks, in the order of the fields, after
+// its own members. A field that is null is not absent. Without such fields it is the record itself.
+func (d *Definition) WithDefaults(data []byte) []byte {
+	lacks := func(f defaultValue) bool { return record.Member(data, f.name) == nil }
+	if !slices.ContainsFunc(d.defaults, lacks) {
+		return data
+	}
+	var w record.Writer
+	for quoted, value := range record.QuotedMembers(data) {
+		w.Quoted(quoted, value)
+	}
+	for _, f := range d.defaults {
+		if lacks(f) {
+			w.Raw(f.name, f.value)
+		}
+	}
+	return w.Bytes()
 }

@@ -1,17 +1,13 @@
-// Package doctype keeps scraped records as documents of a DocType, finds what
-// really changed, and writes every change together with its event in one
-// transaction. It is the only writer of documents and of the event log.
+// Package doctype is the contract about documents: what a DocType says, which
+// name a record gets, whether it fits, how a document is shown, and what an
+// event tells about it. It stores nothing and opens nothing; everything in it
+// follows from its arguments.
 //
-// A record comes in as raw JSON and goes out byte for byte. Its name (key)
-// follows from the DocType's autoname. A write that changes nothing under the
-// DocType's comparison rules touches no row and makes no event.
+// [ParseDocType] reads a definition and [Compile] makes it usable. A [Document]
+// holds its record as raw JSON, exactly as it came in. An [Event] is one entry of
+// the append-only log, with the state it left the document in. [WithUser] says
+// on whose behalf a call happens.
 //
-// Events stand in one append-only log. Positions grow in commit order: no
-// reader that has seen position n will ever see a smaller one appear later.
-// Whoever wants to be told about changes walks the log with a cursor of its
-// own; this package knows nothing of webhooks.
-//
-// Programs that embed dochook can register triggers with [Service.On]. They run
-// inside the writing transaction, see the document before and after, may change
-// it, and reject it by returning an error.
+// Errors of this package and of those that keep documents are of type [*Error]
+// with a code word from a closed list; [CodeOf] finds the word in any error.
 package doctype

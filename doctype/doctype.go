@@ -8,6 +8,8 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+
+	"dochook/doctype/record"
 )
 
 // Flag is a yes or no of a definition. In JSON it is read from true, false, 0, 1, "0", "1" and null (no), as
@@ -70,6 +72,23 @@ type DocType struct {
 	Removal      json.RawMessage `json:"removal,omitempty"` // the brakes on removals, an object
 }
 
+// Knows reports whether a record of the DocType may have a member of that name: any in an open DocType, the
+// declared ones in a closed.
+func (d *DocType) Knows(field string) bool {
+	return bool(d.Open) || slices.ContainsFunc(d.Fields, func(f Field) bool { return f.Fieldname == field })
+}
+
+// UniqueFields returns the names of the fields that no two live documents may share a value of.
+func (d *DocType) UniqueFields() []string {
+	var out []string
+	for i := range d.Fields {
+		if d.Fields[i].Unique {
+			out = append(out, d.Fields[i].Fieldname)
+		}
+	}
+	return out
+}
+
 // ignoredDocType are members of a Frappe DocType document without a meaning here.
 var ignoredDocType = words(`doctype owner creation modified modified_by docstatus idx
 	module custom naming_rule istable issingle is_submittable is_tree is_virtual is_calendar_and_gantt beta app
@@ -109,10 +128,10 @@ func words(text string) map[string]bool {
 // what they say. Errors are of type *Error with the path of the member, such as fields[2].fieldtype.
 func ParseDocType(data []byte) (DocType, error) {
 	d := DocType{Open: true, TrackChanges: true}
-	if err := CheckRecord(data); err != nil {
-		return d, err
+	if err := record.Check(data); err != nil {
+		return d, ofRecord(err, "")
 	}
-	for name, raw := range members(data) {
+	for name, raw := range record.Members(data) {
 		if err := d.set(name, raw); err != nil {
 			return d, err
 		}
@@ -158,14 +177,13 @@ func (d *DocType) setFields(raw []byte) error {
 	if raw[0] != '[' {
 		return Errorf(CodeInvalid, "fields", "must be an array of fields")
 	}
-	c := elementsOf(raw, '[')
-	for v := c.value(); v != nil; v = c.value() {
+	for v := range record.Elements(raw) {
 		at := fmt.Sprintf("fields[%d]", len(d.Fields))
 		if v[0] != '{' {
 			return Errorf(CodeInvalid, at, "must be an object")
 		}
 		var f Field
-		for name, value := range members(v) {
+		for name, value := range record.Members(v) {
 			if err := f.set(at+"."+name, name, value); err != nil {
 				return err
 			}
@@ -219,7 +237,7 @@ func readMember(at string, raw []byte, into any) error {
 		if raw[0] != '"' {
 			return Errorf(CodeInvalid, at, "must be a string")
 		}
-		*into = unquote(raw)
+		*into = record.Unquote(raw)
 	case *Flag:
 		if err := into.UnmarshalJSON(raw); err != nil {
 			return Errorf(CodeInvalid, at, "%s", err)
@@ -231,11 +249,11 @@ func readMember(at string, raw []byte, into any) error {
 // JSON returns the definition as it is stored and answered: members in the order of the struct, values that
 // say nothing left out, the raw members exactly as they came.
 func (d DocType) JSON() []byte {
-	w := objectWriter{}
-	w.text("name", d.Name, true)
-	w.text("autoname", d.Autoname, false)
-	w.text("title", d.Title, false)
-	w.text("description", d.Description, false)
+	var w record.Writer
+	w.Text("name", d.Name)
+	textUnlessEmpty(&w, "autoname", d.Autoname)
+	textUnlessEmpty(&w, "title", d.Title)
+	textUnlessEmpty(&w, "description", d.Description)
 	if len(d.Fields) > 0 {
 		fields := []byte{'['}
 		for i, f := range d.Fields {
@@ -244,77 +262,40 @@ func (d DocType) JSON() []byte {
 			}
 			fields = append(fields, f.json()...)
 		}
-		w.raw("fields", append(fields, ']'))
+		w.Raw("fields", append(fields, ']'))
 	}
-	w.raw("open", strconv.AppendBool(nil, bool(d.Open)))
-	w.raw("track_changes", strconv.AppendBool(nil, bool(d.TrackChanges)))
-	w.text("scraper", d.Scraper, false)
-	w.text("table", d.Table, false)
-	w.raw("removal", d.Removal)
-	return w.bytes()
+	w.Raw("open", strconv.AppendBool(nil, bool(d.Open)))
+	w.Raw("track_changes", strconv.AppendBool(nil, bool(d.TrackChanges)))
+	textUnlessEmpty(&w, "scraper", d.Scraper)
+	textUnlessEmpty(&w, "table", d.Table)
+	w.Raw("removal", d.Removal)
+	return w.Bytes()
 }
 
 func (f Field) json() []byte {
-	w := objectWriter{}
-	w.text("fieldname", f.Fieldname, true)
-	w.text("label", f.Label, false)
-	w.text("fieldtype", f.Fieldtype, true)
-	w.flag("reqd", f.Reqd)
-	w.flag("unique", f.Unique)
-	w.text("options", f.Options, false)
-	w.raw("default", f.Default)
-	w.text("compare", f.Compare, false)
-	w.text("compare_options", f.CompareOptions, false)
-	w.raw("tolerance", f.Tolerance)
-	w.flag("hidden", f.Hidden)
-	return w.bytes()
+	var w record.Writer
+	w.Text("fieldname", f.Fieldname)
+	textUnlessEmpty(&w, "label", f.Label)
+	w.Text("fieldtype", f.Fieldtype)
+	flagIfSet(&w, "reqd", f.Reqd)
+	flagIfSet(&w, "unique", f.Unique)
+	textUnlessEmpty(&w, "options", f.Options)
+	w.Raw("default", f.Default)
+	textUnlessEmpty(&w, "compare", f.Compare)
+	textUnlessEmpty(&w, "compare_options", f.CompareOptions)
+	w.Raw("tolerance", f.Tolerance)
+	flagIfSet(&w, "hidden", f.Hidden)
+	return w.Bytes()
 }
 
-// objectWriter builds one JSON object from parts; nothing in it changes a raw value.
-type objectWriter struct{ b []byte }
-
-// raw adds a member with its value's exact text; no bytes add nothing.
-func (w *objectWriter) raw(name string, value []byte) {
-	if len(value) == 0 {
-		return
-	}
-	w.quoted(appendQuote(nil, name), value)
-}
-
-// quoted adds a member whose name is already a JSON string.
-func (w *objectWriter) quoted(name, value []byte) {
-	if w.b == nil {
-		w.b = append(w.b, '{')
-	} else {
-		w.b = append(w.b, ',')
-	}
-	w.b = append(append(append(w.b, name...), ':'), value...)
-}
-
-func (w *objectWriter) text(name, value string, always bool) {
-	if value != "" || always {
-		w.raw(name, appendQuote(nil, value))
+func textUnlessEmpty(w *record.Writer, name, value string) {
+	if value != "" {
+		w.Text(name, value)
 	}
 }
 
-func (w *objectWriter) flag(name string, value Flag) {
+func flagIfSet(w *record.Writer, name string, value Flag) {
 	if value {
-		w.raw(name, []byte("true"))
+		w.Raw(name, []byte("true"))
 	}
-}
-
-func (w *objectWriter) bytes() []byte {
-	if w.b == nil {
-		return []byte("{}")
-	}
-	return append(w.b, '}')
-}
-
-// Field returns the field of that name, nil when the DocType does not define it.
-func (d *Definition) Field(name string) *Field {
-	i := slices.IndexFunc(d.Fields, func(f Field) bool { return f.Fieldname == name })
-	if i < 0 {
-		return nil
-	}
-	return &d.Fields[i]
 }

@@ -6,7 +6,32 @@ import (
 	"testing"
 
 	"dochook/doctype"
+	"dochook/doctype/record"
 )
+
+func compile(tb testing.TB, definition string) *doctype.Definition {
+	tb.Helper()
+	d, err := doctype.ParseDocType([]byte(definition))
+	if err != nil {
+		tb.Fatal(err)
+	}
+	def, err := doctype.Compile(d)
+	if err != nil {
+		tb.Fatal(err)
+	}
+	return def
+}
+
+// The rules of the fields are those of [record.ParseRule], kept under the fields' names.
+func TestDefinition_Changes(t *testing.T) {
+	def := compile(t, `{"name":"P","fields":[{"fieldname":"rank","compare":"ignore"},{"fieldname":"a\"b","fieldtype":"Currency","compare":"number","tolerance":"5%"},
+		{"fieldname":"link","compare":"url","compare_options":"utm_*"},{"fieldname":"plain"}]}`)
+	old, now := `{"rank":1,"a\"b":"$100","link":"x?utm_a=1","plain":1,"other":1}`, `{"rank":2,"a\"b":105,"link":"x","plain":2,"other":2}`
+	want := `[{"name":"plain","from":1,"to":2},{"name":"other","from":1,"to":2}]`
+	if got := string(record.AppendChanges(nil, def.Changes([]byte(old), []byte(now)))); got != want {
+		t.Errorf("got %s, want %s", got, want)
+	}
+}
 
 func TestParseDocType(t *testing.T) {
 	// As Frappe exports one, with what has no meaning here.
@@ -183,5 +208,29 @@ func TestErrorText(t *testing.T) {
 	err := doctype.Internal(cause, "reading documents")
 	if !errors.Is(err, cause) || err.ClientMessage() != "internal error" || err.Error() != "reading documents: secret cause" {
 		t.Errorf("got %q for clients and %q for the log", err.ClientMessage(), err)
+	}
+}
+
+func TestWithDefaults(t *testing.T) {
+	def := compile(t, `{"name":"P","fields":[
+		{"fieldname":"n","fieldtype":"Int","default":"5"},
+		{"fieldname":"d","fieldtype":"Currency","default":2500.0},
+		{"fieldname":"t","default":"5"},
+		{"fieldname":"c","fieldtype":"Check","default":"0"},
+		{"fieldname":"e","default":""},
+		{"fieldname":"j","fieldtype":"JSON","default":{"a": [1]}}]}`)
+	cases := []struct{ record, want string }{
+		{`{"x": 1}`, `{"x":1,"n":5,"d":2500.0,"t":"5","c":0,"j":{"a": [1]}}`},
+		{`{}`, `{"n":5,"d":2500.0,"t":"5","c":0,"j":{"a": [1]}}`},
+		{`{"j":0,"c":null,"t":"", "n":1,"d":2}`, `{"j":0,"c":null,"t":"", "n":1,"d":2}`},
+	}
+	for _, c := range cases {
+		got := string(def.WithDefaults([]byte(c.record)))
+		if got != c.want {
+			t.Errorf("%s: got %s, want %s", c.record, got, c.want)
+		}
+		if err := def.Validate([]byte(got)); err != nil {
+			t.Errorf("%s: %v", got, err)
+		}
 	}
 }

@@ -1,6 +1,11 @@
 package doctype
 
-import "fmt"
+import (
+	"errors"
+	"fmt"
+
+	"dochook/doctype/record"
+)
 
 // The code words an Error of this package may carry. The list is closed: a face maps every one of them.
 const (
@@ -38,6 +43,26 @@ func Internal(err error, doing string) *Error {
 	return &Error{CodeWord: CodeInternal, Message: doing, Err: err}
 }
 
+// ofRecord makes an error of the raw JSON one of this package, its field found at a path.
+func ofRecord(err error, at string) error {
+	if own, ok := errors.AsType[*record.Error](err); ok {
+		return &Error{CodeWord: own.CodeWord, Field: at + own.Field, Message: own.Message}
+	}
+	return err
+}
+
+// CodeOf returns the code word of an error of this module, "" for nil and CodeInternal for any foreign error.
+func CodeOf(err error) string {
+	if err == nil {
+		return ""
+	}
+	var coded interface{ Code() string }
+	if errors.As(err, &coded) {
+		return coded.Code()
+	}
+	return CodeInternal
+}
+
 // Code returns the code word.
 func (e *Error) Code() string { return e.CodeWord }
 
@@ -51,6 +76,9 @@ func (e *Error) ClientMessage() string {
 	}
 	return e.Field + ": " + e.Message
 }
+
+// FieldName returns the field or path concerned, or "".
+func (e *Error) FieldName() string { return e.Field }
 
 // Error returns the text for logs, with the cause.
 func (e *Error) Error() string {

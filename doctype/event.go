@@ -5,7 +5,7 @@ import (
 	"strings"
 	"time"
 
-	"github.com/go-json-experiment/json/jsontext"
+	"dochook/doctype/record"
 )
 
 // Names of document events, as they stand in the log. OnChange is never
@@ -83,11 +83,11 @@ func (e *Event) Document() Document {
 func (e *Event) Old() []byte {
 	switch e.Event {
 	case OnUpdate:
-		changes, err := ParseChanges(e.Changed)
+		changes, err := record.ParseChanges(e.Changed)
 		if err != nil {
 			return nil
 		}
-		return Undo(e.Data, changes)
+		return record.Undo(e.Data, changes)
 	case OnTrash:
 		return e.Data
 	default:
@@ -117,16 +117,7 @@ func appendMember(dst []byte, name, value string) []byte {
 	dst = append(dst, `,"`...)
 	dst = append(dst, name...)
 	dst = append(dst, `":`...)
-	return appendString(dst, value)
-}
-
-// appendString appends s as a JSON string; invalid UTF-8 becomes U+FFFD.
-func appendString(dst []byte, s string) []byte {
-	out, err := jsontext.AppendQuote(dst, s)
-	if err != nil {
-		out, _ = jsontext.AppendQuote(dst, strings.ToValidUTF8(s, "\uFFFD"))
-	}
-	return out
+	return record.AppendQuote(dst, value)
 }
 
 func orNull(raw []byte) []byte {

@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"dochook/doctype"
+	"dochook/doctype/record"
 
 	"github.com/go-json-experiment/json/jsontext"
 )
@@ -111,7 +112,7 @@ func FuzzName(f *testing.F) {
 	f.Add("prompt", `{"name":"\u00e4"}`, "")
 	f.Add(`field:a\`, `{"a\\":1}`, "")
 	f.Add("field:a.@reverse.#(b==1)#|0", `{"a":[{"b":1}]}`, "")
-	f.Fuzz(func(t *testing.T, autoname, record, mapKey string) {
+	f.Fuzz(func(t *testing.T, autoname, data, mapKey string) {
 		d, err := doctype.Compile(doctype.DocType{Name: "P", Autoname: autoname})
 		if err != nil {
 			if doctype.CodeOf(err) != doctype.CodeInvalid {
@@ -119,18 +120,18 @@ func FuzzName(f *testing.F) {
 			}
 			return
 		}
-		if doctype.CheckRecord([]byte(record)) != nil {
+		if record.Check([]byte(data)) != nil {
 			return
 		}
-		name, err := d.NameOf([]byte(record), mapKey)
+		name, err := d.NameOf([]byte(data), mapKey)
 		if err != nil {
 			if doctype.CodeOf(err) != doctype.CodeName {
-				t.Fatalf("%q of %q: %v", autoname, record, err)
+				t.Fatalf("%q of %q: %v", autoname, data, err)
 			}
 			return
 		}
 		if err := doctype.CheckName(name); err != nil {
-			t.Fatalf("%q of %q is %q: %v", autoname, record, name, err)
+			t.Fatalf("%q of %q is %q: %v", autoname, data, name, err)
 		}
 		if _, err := jsontext.AppendQuote(nil, name); err != nil {
 			t.Fatalf("%q is no JSON string: %v", name, err)

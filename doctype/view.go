@@ -4,6 +4,8 @@ import (
 	"slices"
 	"strconv"
 	"time"
+
+	"dochook/doctype/record"
 )
 
 // viewTime is how Frappe spells a time; ours are UTC.
@@ -22,8 +24,9 @@ type Document struct {
 	TrashedAt  *time.Time // nil while it lives
 }
 
-// standardField reports whether a name is one of the fields that every Frappe document has.
-func standardField(name string) bool {
+// IsStandardField reports whether a name is one of the fields that the Frappe view puts before the record's own:
+// name, doctype, owner, creation, modified, modified_by, docstatus and idx.
+func IsStandardField(name string) bool {
 	switch name {
 	case "name", "doctype", "owner", "creation", "modified", "modified_by", "docstatus", "idx":
 		return true
@@ -31,49 +34,44 @@ func standardField(name string) bool {
 	return false
 }
 
-// IsStandardField reports whether a name is one of the fields that the Frappe view puts before the record's own:
-// name, doctype, owner, creation, modified, modified_by, docstatus and idx.
-func IsStandardField(name string) bool { return standardField(name) }
-
 // AppendView appends the document as Frappe shows it: the standard fields, then the record's members in order.
 // A member with the name of a standard field is found in the object "record". A member called record stands in
 // it too when it would otherwise be mistaken for that object.
 func (d *Document) AppendView(dst []byte) []byte {
-	w := objectWriter{b: append(dst, '{')}
-	w.b = appendQuote(append(w.b, `"name":`...), d.Name)
-	w.text("doctype", d.DocType, true)
-	w.text("owner", d.Owner, true)
-	w.text("creation", d.Creation.UTC().Format(viewTime), true)
-	w.text("modified", d.Modified.UTC().Format(viewTime), true)
-	w.text("modified_by", d.ModifiedBy, true)
-	w.raw("docstatus", strconv.AppendInt(nil, 0, 10))
-	w.raw("idx", strconv.AppendInt(nil, 0, 10))
+	w := record.NewWriter(dst)
+	w.Text("name", d.Name)
+	w.Text("doctype", d.DocType)
+	w.Text("owner", d.Owner)
+	w.Text("creation", d.Creation.UTC().Format(viewTime))
+	w.Text("modified", d.Modified.UTC().Format(viewTime))
+	w.Text("modified_by", d.ModifiedBy)
+	w.Raw("docstatus", strconv.AppendInt(nil, 0, 10))
+	w.Raw("idx", strconv.AppendInt(nil, 0, 10))
 
 	shadowed := false
-	for name, value := range members(d.Record) {
-		shadowed = shadowed || standardField(name) || name == "record" && isShadow(value)
+	for name, value := range record.Members(d.Record) {
+		shadowed = shadowed || IsStandardField(name) || name == "record" && isShadow(value)
 	}
-	var shadow objectWriter
-	c := elementsOf(d.Record, '{')
-	for quoted, value := c.member(); quoted != nil; quoted, value = c.member() {
-		if name := unquote(quoted); shadowed && (standardField(name) || name == "record") {
-			shadow.quoted(quoted, value)
+	var shadow record.Writer
+	for quoted, value := range record.QuotedMembers(d.Record) {
+		if name := record.Unquote(quoted); shadowed && (IsStandardField(name) || name == "record") {
+			shadow.Quoted(quoted, value)
 			continue
 		}
-		w.quoted(quoted, value)
+		w.Quoted(quoted, value)
 	}
 	if shadowed {
-		w.raw("record", shadow.bytes())
+		w.Raw("record", shadow.Bytes())
 	}
-	return w.bytes()
+	return w.Bytes()
 }
 
 // isShadow reports whether the value of a member "record" is what AppendView makes: an object whose names all
 // are such that they had to make room.
 func isShadow(value []byte) bool {
 	n := 0
-	for name := range members(value) {
-		if n++; !standardField(name) && name != "record" {
+	for name := range record.Members(value) {
+		if n++; !IsStandardField(name) && name != "record" {
 			return false
 		}
 	}
@@ -86,26 +84,24 @@ func isShadow(value []byte) bool {
 // that is how a document gets its name from the body it is made from.
 func SplitView(body []byte, keep ...string) (own, standard []byte) {
 	var shadow []byte
-	if v := Member(body, "record"); v != nil && isShadow(v) {
+	if v := record.Member(body, "record"); v != nil && isShadow(v) {
 		shadow = v
 	}
-	var o, s objectWriter
-	c := elementsOf(body, '{')
-	for quoted, value := c.member(); quoted != nil; quoted, value = c.member() {
-		name := unquote(quoted)
+	var o, s record.Writer
+	for quoted, value := range record.QuotedMembers(body) {
+		name := record.Unquote(quoted)
 		switch {
 		case name == "record" && shadow != nil:
-			inner := elementsOf(shadow, '{')
-			for q, v := inner.member(); q != nil; q, v = inner.member() {
-				o.quoted(q, v)
+			for q, v := range record.QuotedMembers(shadow) {
+				o.Quoted(q, v)
 			}
-		case !standardField(name):
-			o.quoted(quoted, value)
-		case slices.Contains(keep, name) && Member(shadow, name) == nil:
-			o.quoted(quoted, value)
+		case !IsStandardField(name):
+			o.Quoted(quoted, value)
+		case slices.Contains(keep, name) && record.Member(shadow, name) == nil:
+			o.Quoted(quoted, value)
 		default:
-			s.quoted(quoted, value)
+			s.Quoted(quoted, value)
 		}
 	}
-	return o.bytes(), s.bytes()
+	return o.Bytes(), s.Bytes()
 }

@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"dochook/doctype"
+	"dochook/doctype/record"
 )
 
 func TestView(t *testing.T) {
@@ -33,7 +34,7 @@ func TestView(t *testing.T) {
 			t.Errorf("%s:\ngot  %s\nwant %s", c.record, got, want)
 		}
 		own, std := doctype.SplitView([]byte(got[1:]))
-		if !doctype.Equal(own, doc.Record) || !doctype.Equal(std, []byte("{"+standard+"}")) {
+		if !record.Equal(own, doc.Record) || !record.Equal(std, []byte("{"+standard+"}")) {
 			t.Errorf("%s came back as %s and %s", c.record, own, std)
 		}
 	}
@@ -63,13 +64,13 @@ func TestSplitView(t *testing.T) {
 func FuzzView(f *testing.F) {
 	f.Add(`{"record":{"name":1},"name":"x","a":[1.0]}`)
 	f.Add(`{"record":{"record":{}},"owner":null}`)
-	f.Fuzz(func(t *testing.T, record string) {
-		if doctype.CheckRecord([]byte(record)) != nil {
+	f.Fuzz(func(t *testing.T, data string) {
+		if record.Check([]byte(data)) != nil {
 			return
 		}
-		view := (&doctype.Document{DocType: "P", Name: "n", Record: []byte(record)}).AppendView(nil)
-		if own, _ := doctype.SplitView(view); !doctype.Equal(own, []byte(record)) {
-			t.Fatalf("%s came back as %s", record, own)
+		view := (&doctype.Document{DocType: "P", Name: "n", Record: []byte(data)}).AppendView(nil)
+		if own, _ := doctype.SplitView(view); !record.Equal(own, []byte(data)) {
+			t.Fatalf("%s came back as %s", data, own)
 		}
 	})
 }

@@ -7,6 +7,7 @@ import (
 	"strconv"
 
 	"dochook/doctype"
+	"dochook/doctype/record"
 	"dochook/mapping"
 )
 
@@ -22,11 +23,11 @@ func (c *Compiled) Wants(e *doctype.Event) bool {
 	if e.Event != doctype.OnUpdate || len(c.Fields) == 0 {
 		return true
 	}
-	changes, err := doctype.ParseChanges(e.Changed)
+	changes, err := record.ParseChanges(e.Changed)
 	if err != nil {
 		return true
 	}
-	return slices.ContainsFunc(changes, func(ch doctype.Change) bool { return slices.Contains(c.Fields, ch.Name) })
+	return slices.ContainsFunc(changes, func(ch record.Change) bool { return slices.Contains(c.Fields, ch.Name) })
 }
 
 // Holds evaluates the condition for an event.

@@ -24,6 +24,9 @@ type Error struct {
 // Code returns "invalid": every error of this package is the caller's.
 func (e *Error) Code() string { return "invalid" }
 
+// FieldName returns the parameter, or "".
+func (e *Error) FieldName() string { return e.Param }
+
 // ClientMessage returns the text that may be shown to clients.
 func (e *Error) ClientMessage() string { return e.Error() }
 

@@ -15,6 +15,8 @@ import (
 	"time"
 
 	"dochook/doctype"
+	"dochook/doctype/documents"
+	"dochook/doctype/eventlog"
 	"dochook/doctype/query"
 	"dochook/hooks"
 	"dochook/hooks/courier"
@@ -86,7 +88,7 @@ func (r *receiver) wait(t *testing.T, n int) []arrived {
 type house struct {
 	t      *testing.T
 	db     *migrations.DB
-	docs   *doctype.Service
+	docs   *documents.Service
 	hooks  *hooks.Service
 	ledger *ledger.Store
 	engine *courier.Engine
@@ -100,9 +102,9 @@ func build(t *testing.T, db *migrations.DB) *house {
 		t.Fatal(err)
 	}
 	h := &house{t: t, db: db, ledger: ledger.New(db)}
-	h.docs = doctype.New(db, doctype.Options{Committed: func(d []string) { h.engine.Wake(d) }})
+	h.docs = documents.New(db, documents.Options{Committed: func(d []string) { h.engine.Wake(d) }})
 	h.hooks = hooks.New(db, guard, h.ledger, hooks.Options{Changed: func() { h.engine.Review() }})
-	h.engine = courier.New(h.docs, h.hooks, h.ledger, guard, courier.Options{Exclusive: !db.Postgres()})
+	h.engine = courier.New(h.docs.Log(), h.hooks, h.ledger, guard, courier.Options{Exclusive: !db.Postgres()})
 	return h
 }
 
@@ -150,9 +152,9 @@ func (h *house) put(name string, n int) {
 
 func (h *house) page(from, to, n int) {
 	h.t.Helper()
-	var p doctype.Page
+	var p documents.Page
 	for i := from; i < to; i++ {
-		p.Records = append(p.Records, doctype.Record{Line: i, Data: fmt.Appendf(nil, `{"id":"d%d","n":%d}`, i, n)})
+		p.Records = append(p.Records, documents.Record{Line: i, Data: fmt.Appendf(nil, `{"id":"d%d","n":%d}`, i, n)})
 	}
 	if _, err := h.docs.WritePage(h.t.Context(), "Doc", p); err != nil {
 		h.t.Fatal(err)
@@ -553,7 +555,7 @@ func TestEngine_survives_a_database_restart_under_load(t *testing.T) {
 					t.Errorf("%s: %d was acknowledged, the last to arrive is %d", name, n, latest[name])
 				}
 			}
-			events, err := h.docs.Events(t.Context(), doctype.Range{Limit: 100_000})
+			events, err := h.docs.Log().Events(t.Context(), eventlog.Range{Limit: 100_000})
 			if err != nil {
 				t.Fatal(err)
 			}

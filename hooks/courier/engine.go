@@ -11,6 +11,7 @@ import (
 	"github.com/google/uuid"
 
 	"dochook/doctype"
+	"dochook/doctype/eventlog"
 	"dochook/hooks"
 	"dochook/hooks/ledger"
 	"dochook/hooks/sender"
@@ -37,7 +38,7 @@ type Options struct {
 
 // Engine runs a walker for every enabled webhook and every subscriber.
 type Engine struct {
-	events   *doctype.Service
+	events   *eventlog.Log
 	webhooks *hooks.Service
 	store    *ledger.Store
 	guard    *sender.Guard
@@ -63,7 +64,7 @@ type running struct {
 }
 
 // New returns an Engine; it starts nothing.
-func New(events *doctype.Service, webhooks *hooks.Service, store *ledger.Store, guard *sender.Guard, o Options) *Engine {
+func New(events *eventlog.Log, webhooks *hooks.Service, store *ledger.Store, guard *sender.Guard, o Options) *Engine {
 	e := &Engine{
 		events: events, webhooks: webhooks, store: store, guard: guard, log: o.Logger, free: o.Exclusive,
 		owner: uuid.NewString(), subscribers: map[string]*subscriberTarget{}, running: map[string]*running{}, review: make(chan struct{}, 1),
@@ -280,7 +281,7 @@ func (e *Engine) start(ctx context.Context, name string, want wanted) {
 	s := t.settings()
 	w := &walker{
 		name: name, target: t, settings: s, events: e.events, store: e.store, log: e.log, lease: lease, base: before,
-		wake: make(chan struct{}, 1), busy: map[string][]*shipment{}, readN: readFirst,
+		wake: make(chan struct{}, 1), busy: map[string][]*shipment{},
 		results: make(chan outcome, s.inFlight+1), fetched: make(chan fetch, 1), flushed: make(chan error, 1),
 	}
 	w.chains.byOrder = map[string]*chain{}

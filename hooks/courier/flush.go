@@ -82,7 +82,7 @@ func (w *walker) load(ctx context.Context, due []*chain) error {
 		positions[i] = ch.head.key.Pos
 		byPos[ch.head.key.Pos] = ch.head
 	}
-	events, err := w.events.EventsAt(ctx, positions)
+	events, err := w.events.At(ctx, positions)
 	if err != nil {
 		return err
 	}
@@ -93,6 +93,7 @@ func (w *walker) load(ctx context.Context, due []*chain) error {
 	for i := range events {
 		sh := byPos[events[i].Pos]
 		sh.event, sh.loaded = events[i], true
+		w.bytes += len(sh.event.Data)
 		sh.request = requests[sh.key]
 	}
 	return nil

@@ -90,7 +90,7 @@ func (e *Engine) Resend(ctx context.Context, id string) (ledger.Attempt, error) 
 	if err != nil {
 		return ledger.Attempt{}, err
 	}
-	events, err := e.events.EventsAt(ctx, []int64{l.Pos})
+	events, err := e.events.At(ctx, []int64{l.Pos})
 	if err != nil {
 		return ledger.Attempt{}, err
 	}

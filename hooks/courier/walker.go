@@ -9,11 +9,13 @@ import (
 	"time"
 
 	"dochook/doctype"
+	"dochook/doctype/eventlog"
 	"dochook/hooks/ledger"
 )
 
 const (
 	windowSize   = 2000                   // entries read ahead of the oldest unsettled one
+	windowBytes  = 32 << 20               // of records held in memory, past which reading stops
 	maxHeld      = 10_000                 // deliveries waiting to be tried again, past which reading stops
 	flushSize    = 256                    // outcomes written at once
 	flushDelay   = 25 * time.Millisecond  // the longest an outcome waits for others
@@ -21,9 +23,8 @@ const (
 	maxUnwritten = 4096                   // outcomes that could not be written, past which sending stops
 	errorDelay   = 250 * time.Millisecond // before the database is asked again after an error
 	pollDelay    = 5 * time.Second        // the log is looked at even if nobody woke the walker
-	readFirst    = 100                    // entries of the first read
-	readMost     = 500
-	readBytes    = 8 << 20 // what a read should bring at most
+	readMost     = 500                    // entries of one read
+	readBytes    = 8 << 20                // of records, after which a read ends
 )
 
 // walker walks the log for one target. All its fields belong to run's
@@ -42,6 +43,7 @@ type walker struct {
 	wake     chan struct{}
 
 	window  window
+	bytes   int                 // of the records in ready, busy and in flight
 	tried   map[ledger.Key]bool // beyond the cursor when the lease was taken
 	ready   []*shipment
 	busy    map[string][]*shipment // order → those behind the one that is ready or in flight
@@ -54,8 +56,7 @@ type walker struct {
 	results chan outcome
 	fetched chan fetch
 	reading bool
-	more    bool // there may be entries after window.read
-	readN   int
+	more    bool      // there may be entries after window.read
 	readAt  time.Time // not before, after an error
 
 	batch    ledger.Batch
@@ -71,8 +72,8 @@ type walker struct {
 // eventLog is what a walker reads.
 type eventLog interface {
 	Head(ctx context.Context) (int64, error)
-	Events(ctx context.Context, r doctype.Range) ([]doctype.Event, error)
-	EventsAt(ctx context.Context, pos []int64) ([]doctype.Event, error)
+	Events(ctx context.Context, r eventlog.Range) ([]doctype.Event, error)
+	At(ctx context.Context, pos []int64) ([]doctype.Event, error)
 }
 
 type fetch struct {
@@ -171,12 +172,12 @@ func (w *walker) recover(ctx context.Context) error {
 // read fetches the next entries in the background, if there is room for them.
 func (w *walker) read(ctx context.Context) {
 	now := time.Now()
-	if w.reading || !w.more || w.window.size() >= windowSize-w.readN || w.chains.held >= maxHeld ||
+	if w.reading || !w.more || w.window.size() >= windowSize || w.bytes >= windowBytes || w.chains.held >= maxHeld ||
 		now.Before(w.readAt) || now.Before(w.paused) || w.breaker.open() && (len(w.ready) > 0 || w.chains.anyDue(w.nowUS()) || !w.breaker.mayProbe(now)) {
 		return
 	}
 	w.reading, w.more = true, false
-	after, limit := w.window.read, w.readN
+	after, limit := w.window.read, readMost
 	if w.breaker.open() {
 		limit = 1 // a probe
 	}
@@ -188,12 +189,16 @@ func (w *walker) fetch(ctx context.Context, after int64, limit int) fetch {
 	if err != nil || head <= after {
 		return fetch{upto: after, err: err}
 	}
-	events, err := w.events.Events(ctx, doctype.Range{After: after, Upto: head, DocType: w.doctype(), Limit: limit})
+	events, err := w.events.Events(ctx, eventlog.Range{After: after, Upto: head, DocType: w.doctype(), Limit: limit, Bytes: readBytes})
 	if err != nil {
 		return fetch{upto: after, err: err}
 	}
-	if len(events) == limit {
-		return fetch{events: events, upto: events[limit-1].Pos, full: true}
+	size := 0
+	for i := range events {
+		size += len(events[i].Data) + len(events[i].Changed)
+	}
+	if len(events) == limit || size >= readBytes {
+		return fetch{events: events, upto: events[len(events)-1].Pos, full: true}
 	}
 	return fetch{events: events, upto: head}
 }
@@ -221,10 +226,8 @@ func (w *walker) admit(f fetch) {
 		return
 	}
 	w.more = w.more || f.full
-	size := 0
 	for i := range f.events {
 		e := &f.events[i]
-		size += len(e.Data) + len(e.Changed) + 200
 		key := ledger.Key{Pos: e.Pos}
 		if w.tried[key] {
 			delete(w.tried, key)
@@ -239,14 +242,12 @@ func (w *walker) admit(f fetch) {
 		})
 	}
 	w.window.read = f.upto
-	if n := len(f.events); n > 0 {
-		w.readN = max(10, min(readMost, readBytes/(size/n+1), 2*w.readN))
-	}
 }
 
 // take queues a new shipment: behind its document's failed one, behind the one
 // in flight, or to be sent.
 func (w *walker) take(sh *shipment) {
+	w.bytes += len(sh.event.Data)
 	if ch := w.chains.of(sh.order); ch != nil {
 		w.postpone(ch, sh)
 		return
@@ -263,9 +264,15 @@ func (w *walker) take(sh *shipment) {
 func (w *walker) postpone(ch *chain, sh *shipment) {
 	w.note()
 	w.batch.Retries = append(w.batch.Retries, ledger.Retry{Key: sh.key, OrderKey: sh.order, Delivery: sh.id})
-	sh.slot.done = true
-	sh.slot, sh.event, sh.loaded = nil, doctype.Event{}, false
+	sh.slot.done, sh.slot = true, nil
+	w.unload(sh)
 	w.chains.behind(ch, sh)
+}
+
+// unload lets go of a shipment's record: it is read again when it is due.
+func (w *walker) unload(sh *shipment) {
+	w.bytes -= len(sh.event.Data)
+	sh.event, sh.loaded, sh.request = doctype.Event{}, false, nil
 }
 
 // nowUS is the database's clock as far as we know it.
@@ -355,7 +362,7 @@ func (w *walker) hold(o *outcome, due int64) {
 	if fresh {
 		sh.slot.done, sh.slot = true, nil
 	}
-	sh.event, sh.loaded, sh.request = doctype.Event{}, false, nil // read again when it is due
+	w.unload(sh)
 	if !fresh {
 		w.chains.later(w.chains.of(sh.order), due)
 		return
@@ -370,6 +377,7 @@ func (w *walker) hold(o *outcome, due int64) {
 
 // release ends a shipment and lets the next of its document go.
 func (w *walker) release(sh *shipment) {
+	w.bytes -= len(sh.event.Data)
 	if sh.slot == nil {
 		w.batch.Settled = append(w.batch.Settled, sh.key)
 		w.chains.settle(w.chains.of(sh.order))

@@ -1,25 +1,17 @@
-package doctype
+package documents
 
 import (
 	"context"
 	"database/sql"
-	"errors"
-	"fmt"
 	"slices"
 	"strings"
 
 	"github.com/uptrace/bun"
 
+	"dochook/doctype"
 	"dochook/doctype/query"
-	"dochook/migrations"
 	"dochook/migrations/rows"
 )
-
-// logLock is the advisory lock that puts commits of events in order ("dochook").
-const logLock = 0x646f63686f6f6b
-
-// EventsChannel is the PostgreSQL notification channel told of new events.
-const EventsChannel = "dochook_events"
 
 const documentColumns = "name, data, version, owner, creation, modified, modified_by, trashed_at"
 
@@ -73,10 +65,10 @@ func (t *txn) load(ctx context.Context, writes []*write) (map[string]*state, err
 	return states, nil
 }
 
-func scanStates(rows *sql.Rows, doctype string, states map[string]*state) error {
+func scanStates(rows *sql.Rows, docType string, states map[string]*state) error {
 	defer func() { _ = rows.Close() }()
 	for rows.Next() {
-		doc, err := scanDocument(rows, doctype)
+		doc, err := scanDocument(rows, docType)
 		if err != nil {
 			return err
 		}
@@ -86,8 +78,8 @@ func scanStates(rows *sql.Rows, doctype string, states map[string]*state) error 
 	return wrap("load documents", rows.Err())
 }
 
-func scanDocument(r interface{ Scan(dest ...any) error }, doctype string) (Document, error) {
-	d := Document{DocType: doctype}
+func scanDocument(r interface{ Scan(dest ...any) error }, docType string) (doctype.Document, error) {
+	d := doctype.Document{DocType: docType}
 	var creation, modified int64
 	var trashed sql.NullInt64
 	if err := r.Scan(&d.Name, &d.Record, &d.Version, &d.Owner, &creation, &modified, &d.ModifiedBy, &trashed); err != nil {
@@ -103,7 +95,7 @@ func scanDocument(r interface{ Scan(dest ...any) error }, doctype string) (Docum
 
 // save writes changed states in one statement. Each must still have the version
 // it was read with, else another transaction came in between.
-func (t *txn) save(ctx context.Context, doctype string, changed []*state) error {
+func (t *txn) save(ctx context.Context, docType string, changed []*state) error {
 	if len(changed) == 0 {
 		return nil
 	}
@@ -116,7 +108,7 @@ func (t *txn) save(ctx context.Context, doctype string, changed []*state) error 
 	versions, creations, modified := make([]int64, n), make([]int64, n), make([]int64, n)
 	trashed := make([]*int64, n)
 	for i, st := range changed {
-		doctypes[i], names[i], datas[i], owners[i], by[i] = doctype, st.Name, string(st.Record), st.Owner, st.ModifiedBy
+		doctypes[i], names[i], datas[i], owners[i], by[i] = docType, st.Name, string(st.Record), st.Owner, st.ModifiedBy
 		hashes[i], versions[i] = st.hash, st.Version
 		creations[i], modified[i] = st.Creation.UnixMicro(), st.Modified.UnixMicro()
 		if st.TrashedAt != nil {
@@ -138,48 +130,6 @@ func (t *txn) save(ctx context.Context, doctype string, changed []*state) error 
 		return errRace
 	}
 	return nil
-}
-
-// appendLog writes the transaction's events as its last step. On PostgreSQL the
-// lock makes positions grow in commit order; SQLite has one writer.
-func (t *txn) appendLog(ctx context.Context) error {
-	n := len(t.events)
-	if n == 0 {
-		return nil
-	}
-	if t.s.db.Postgres() {
-		if _, err := t.tx.Tx.ExecContext(ctx, "SELECT pg_advisory_xact_lock($1), pg_notify($2, '')", int64(logLock), EventsChannel); err != nil {
-			return wrap("lock the log", err)
-		}
-	}
-	ids, doctypes, names, events := make([]string, n), make([]string, n), make([]string, n), make([]string, n)
-	datas, owners, by, keys := make([]string, n), make([]string, n), make([]string, n), make([]string, n)
-	changed, jobs, pages := make([]*string, n), make([]*string, n), make([]*int64, n)
-	ats, versions, restored, creations, hops := make([]int64, n), make([]int64, n), make([]int64, n), make([]int64, n), make([]int64, n)
-	for i := range t.events {
-		e := &t.events[i]
-		ids[i], doctypes[i], names[i], events[i] = e.ID, e.DocType, e.Name, e.Event
-		datas[i], owners[i], by[i], keys[i] = string(e.Data), e.Owner, e.ModifiedBy, e.KeyID
-		ats[i], versions[i], creations[i], hops[i] = e.At.UnixMicro(), e.Version, e.Creation.UnixMicro(), e.Hops
-		if e.Restored {
-			restored[i] = 1
-		}
-		if e.Changed != nil {
-			text := string(e.Changed)
-			changed[i] = &text
-		}
-		if e.Job != "" {
-			jobs[i], pages[i] = &e.Job, &e.Page
-		}
-	}
-	_, err := rows.Insert(ctx, t.tx, "events", []rows.Column{
-		{Name: "id", Values: ids}, {Name: "at", Values: ats}, {Name: "doctype", Values: doctypes}, {Name: "name", Values: names},
-		{Name: "event", Values: events}, {Name: "version", Values: versions}, {Name: "data", Values: datas},
-		{Name: "changed", Values: changed}, {Name: "job", Values: jobs}, {Name: "page", Values: pages},
-		{Name: "restored", Values: restored}, {Name: "owner", Values: owners}, {Name: "creation", Values: creations},
-		{Name: "modified_by", Values: by}, {Name: "key_id", Values: keys}, {Name: "hops", Values: hops},
-	}, "")
-	return wrap("append to the log", err)
 }
 
 // source describes a table with the standard columns and JSON text in data.
@@ -204,29 +154,4 @@ func count(ctx context.Context, db bun.IDB, src query.Source, table, restrict st
 	var n int64
 	err = db.QueryRowContext(ctx, text, all...).Scan(&n)
 	return n, wrap("count", err)
-}
-
-func wrap(doing string, err error) error {
-	if err == nil {
-		return nil
-	}
-	return fmt.Errorf("%s: %w", doing, err)
-}
-
-// unavailable gives errors of a database that is away or full the code that
-// tells callers to come back; others stay as they are.
-func unavailable(err error) error {
-	var own *Error
-	switch {
-	case errors.As(err, &own):
-		return err
-	case errors.Is(err, errRace):
-		return &Error{CodeWord: CodeUnavailable, Message: "the document is being changed by others; try again", Err: err}
-	case migrations.IsFull(err):
-		return &Error{CodeWord: CodeUnavailable, Message: "the database is full; nothing was saved", Err: err}
-	case migrations.IsUnavailable(err), migrations.IsRetryable(err):
-		return &Error{CodeWord: CodeUnavailable, Message: "the database cannot be reached; nothing was saved", Err: err}
-	default:
-		return err
-	}
 }

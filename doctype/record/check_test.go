@@ -1,24 +1,24 @@
-package doctype_test
+package record_test
 
 import (
 	"errors"
 	"strings"
 	"testing"
 
-	"dochook/doctype"
+	"dochook/doctype/record"
 
 	"github.com/go-json-experiment/json/jsontext"
 )
 
-func TestCheckRecord(t *testing.T) {
+func TestCheck(t *testing.T) {
 	deep := strings.Repeat(`[`, 63) + strings.Repeat(`]`, 63)
 	good := []string{
 		`{}`, " {\"a\":1}\n", `{"a":{"a":[{"a":1},{"a":1}]}}`, `{"":"","ä":"😀\ud83d\ude00\u00e4\\u0000"}`,
 		`{"n":[0,-0,1.50,1E+2,12345678901234567890123456789.0,1e9999,1e-009999]}`, `{"a":` + deep + `}`,
-		`{"a":` + strings.Repeat("1", doctype.MaxDigits) + `}`,
+		`{"a":` + strings.Repeat("1", record.MaxDigits) + `}`,
 	}
 	for _, text := range good {
-		if err := doctype.CheckRecord([]byte(text)); err != nil {
+		if err := record.Check([]byte(text)); err != nil {
 			t.Errorf("%.80s: %v", text, err)
 		}
 	}
@@ -46,27 +46,27 @@ func TestCheckRecord(t *testing.T) {
 		{`{"\u0000":1}`, "invalid", "NUL character in a string (byte 2)"},
 		{`{"a":[` + deep + `]}`, "invalid", "nested deeper than 64 levels (byte 68)"},
 		{strings.Repeat(`{"a":`, 1_000_000), "invalid", "nested deeper than 64 levels (byte 320)"},
-		{`{"a":` + strings.Repeat("1", doctype.MaxDigits+1) + `}`, "invalid", "a number of 1001 characters, more than 1000 (byte 5)"},
+		{`{"a":` + strings.Repeat("1", record.MaxDigits+1) + `}`, "invalid", "a number of 1001 characters, more than 1000 (byte 5)"},
 		{`{"a":1e10000}`, "invalid", "a number with an exponent beyond 9999 (byte 5)"},
-		{`{"a":"` + strings.Repeat("x", doctype.MaxRecord) + `"}`, "too_large", "the record has 16777224 bytes, more than 16777216"},
+		{`{"a":"` + strings.Repeat("x", record.MaxSize) + `"}`, "too_large", "the record has 16777224 bytes, more than 16777216"},
 	}
 	for _, c := range bad {
-		err := doctype.CheckRecord([]byte(c.text))
-		var coded *doctype.Error
+		err := record.Check([]byte(c.text))
+		var coded *record.Error
 		if !errors.As(err, &coded) || coded.Code() != c.code || !strings.Contains(coded.Message, c.want) {
 			t.Errorf("%.60s: got %v, want %s", c.text, err, c.want)
 		}
 	}
 }
 
-// FuzzCheckRecord holds CheckRecord against the tokenizer: it accepts nothing that is not a valid object, and
+// FuzzCheck holds Check against the tokenizer: it accepts nothing that is not a valid object, and
 // refuses a valid one only for a rule of its own.
-func FuzzCheckRecord(f *testing.F) {
+func FuzzCheck(f *testing.F) {
 	for _, s := range []string{`{"a":[1,{"b":"\u0000"}]}`, `{"a":1,"a":2}`, "{\"a\":\"\xff\"}", `{"a":1e99999}`, `{"a":"\\u0000"}`, `{}x`, `{"a":--1}`, `{"":{}}`} {
 		f.Add([]byte(s))
 	}
 	f.Fuzz(func(t *testing.T, data []byte) {
-		err := doctype.CheckRecord(data)
+		err := record.Check(data)
 		valid := jsontext.Value(data).IsValid() && jsontext.Value(data).Kind() == '{'
 		if err == nil && !valid {
 			t.Fatalf("%q was accepted", data)
@@ -83,14 +83,14 @@ func FuzzCheckRecord(f *testing.F) {
 		if err != nil {
 			return
 		}
-		rebuilt := doctype.MergeRecord(data, []byte("{}"))
-		if !doctype.Equal(rebuilt, data) || doctype.CheckRecord(rebuilt) != nil {
+		rebuilt := record.Merge(data, []byte("{}"))
+		if !record.Equal(rebuilt, data) || record.Check(rebuilt) != nil {
 			t.Fatalf("%q rebuilt from its members is %q", data, rebuilt)
 		}
 	})
 }
 
-func TestMergeRecord(t *testing.T) {
+func TestMerge(t *testing.T) {
 	cases := []struct{ old, patch, want string }{
 		{`{}`, `{}`, `{}`},
 		{`{"a": 1.0, "b":2}`, `{}`, `{"a":1.0,"b":2}`},
@@ -98,42 +98,18 @@ func TestMergeRecord(t *testing.T) {
 		{`{"a":1,"b":{"x":1},"c":3}`, `{"z":0,"b":{"y":2.0},"\u0061":null}`, `{"a":null,"b":{"y":2.0},"c":3,"z":0}`},
 	}
 	for _, c := range cases {
-		if got := string(doctype.MergeRecord([]byte(c.old), []byte(c.patch))); got != c.want {
+		if got := string(record.Merge([]byte(c.old), []byte(c.patch))); got != c.want {
 			t.Errorf("%s with %s: got %s, want %s", c.old, c.patch, got, c.want)
 		}
 	}
 }
 
-func TestWithDefaults(t *testing.T) {
-	def := compile(t, `{"name":"P","fields":[
-		{"fieldname":"n","fieldtype":"Int","default":"5"},
-		{"fieldname":"d","fieldtype":"Currency","default":2500.0},
-		{"fieldname":"t","default":"5"},
-		{"fieldname":"c","fieldtype":"Check","default":"0"},
-		{"fieldname":"e","default":""},
-		{"fieldname":"j","fieldtype":"JSON","default":{"a": [1]}}]}`)
-	cases := []struct{ record, want string }{
-		{`{"x": 1}`, `{"x":1,"n":5,"d":2500.0,"t":"5","c":0,"j":{"a": [1]}}`},
-		{`{}`, `{"n":5,"d":2500.0,"t":"5","c":0,"j":{"a": [1]}}`},
-		{`{"j":0,"c":null,"t":"", "n":1,"d":2}`, `{"j":0,"c":null,"t":"", "n":1,"d":2}`},
-	}
-	for _, c := range cases {
-		got := string(def.WithDefaults([]byte(c.record)))
-		if got != c.want {
-			t.Errorf("%s: got %s, want %s", c.record, got, c.want)
-		}
-		if err := def.Validate([]byte(got)); err != nil {
-			t.Errorf("%s: %v", got, err)
-		}
-	}
-}
-
-func BenchmarkCheckRecord(b *testing.B) {
-	record := []byte(`{"_id":"case/dfea30ea5507-1","_category":"case","_scraped_at":"2025-07-23T15:28:43-04:00","name":"Montech XR","price":83.59,"type":"ATX Mid Tower","color":"Black","psu":null,"side_panel":"Tempered Glass","external_volume":45,"internal_35_bays":2}`)
-	b.SetBytes(int64(len(record)))
+func BenchmarkCheck(b *testing.B) {
+	data := []byte(`{"_id":"case/dfea30ea5507-1","_category":"case","_scraped_at":"2025-07-23T15:28:43-04:00","name":"Montech XR","price":83.59,"type":"ATX Mid Tower","color":"Black","psu":null,"side_panel":"Tempered Glass","external_volume":45,"internal_35_bays":2}`)
+	b.SetBytes(int64(len(data)))
 	b.ReportAllocs()
 	for b.Loop() {
-		if err := doctype.CheckRecord(record); err != nil {
+		if err := record.Check(data); err != nil {
 			b.Fatal(err)
 		}
 	}

@@ -1,35 +1,34 @@
-package doctype
+package record
 
 import (
 	"bytes"
 	"errors"
 	"io"
-	"maps"
 
 	"github.com/go-json-experiment/json/jsontext"
 )
 
 // What a record may be at most.
 const (
-	MaxRecord   = 16 << 20 // bytes of JSON text
+	MaxSize     = 16 << 20 // bytes of JSON text
 	MaxDepth    = 64       // objects and arrays inside each other, the record itself counted
 	MaxDigits   = 1000     // bytes of one number
 	MaxExponent = 9999     // exponent of one number, either sign
 )
 
-// CheckRecord reports whether data can be kept as a record: one JSON object (RFC 8259) in valid UTF-8, with no
+// Check reports whether data can be kept as a record: one JSON object (RFC 8259) in valid UTF-8, with no
 // name twice in any object, no NUL and no half of a surrogate pair in any string (databases and other JSON
 // readers disagree about these), within the limits above. The error says what is wrong and at which byte.
-func CheckRecord(data []byte) error {
-	if len(data) > MaxRecord {
-		return Errorf(CodeTooLarge, "", "the record has %d bytes, more than %d", len(data), MaxRecord)
+func Check(data []byte) error {
+	if len(data) > MaxSize {
+		return failf(CodeTooLarge, "", "the record has %d bytes, more than %d", len(data), MaxSize)
 	}
 	i := skipBlanks(data, 0)
 	if i >= len(data) {
-		return Errorf(CodeInvalid, "", "the record is empty")
+		return failf(CodeInvalid, "", "the record is empty")
 	}
 	if data[i] != '{' {
-		return Errorf(CodeInvalid, "", "a record must be a JSON object (byte %d)", i)
+		return failf(CodeInvalid, "", "a record must be a JSON object (byte %d)", i)
 	}
 	if err := checkShape(data); err != nil {
 		return err
@@ -57,11 +56,11 @@ func checkShape(data []byte) error {
 				continue
 			}
 			if at := nulEscape(data[start:min(i, len(data))]); at >= 0 {
-				return Errorf(CodeInvalid, "", "NUL character in a string (byte %d)", start+at)
+				return failf(CodeInvalid, "", "NUL character in a string (byte %d)", start+at)
 			}
 		case '{', '[':
 			if depth++; depth > MaxDepth {
-				return Errorf(CodeInvalid, "", "nested deeper than %d levels (byte %d)", MaxDepth, i)
+				return failf(CodeInvalid, "", "nested deeper than %d levels (byte %d)", MaxDepth, i)
 			}
 		case '}', ']':
 			depth--
@@ -104,7 +103,7 @@ func nulEscape(quoted []byte) int {
 
 func checkNumber(text []byte, at int) error {
 	if len(text) > MaxDigits {
-		return Errorf(CodeInvalid, "", "a number of %d characters, more than %d (byte %d)", len(text), MaxDigits, at)
+		return failf(CodeInvalid, "", "a number of %d characters, more than %d (byte %d)", len(text), MaxDigits, at)
 	}
 	e := len(text) - 1
 	for e >= 0 && text[e]|0x20 != 'e' {
@@ -114,7 +113,7 @@ func checkNumber(text []byte, at int) error {
 		return nil
 	}
 	if digits := bytes.TrimLeft(text[e+1:], "+-0"); len(digits) > len("9999") {
-		return Errorf(CodeInvalid, "", "a number with an exponent beyond %d (byte %d)", MaxExponent, at)
+		return failf(CodeInvalid, "", "a number with an exponent beyond %d (byte %d)", MaxExponent, at)
 	}
 	return nil
 }
@@ -125,66 +124,18 @@ func syntaxError(data []byte) error {
 	_, err := d.ReadValue()
 	if err == nil {
 		if _, err = d.ReadToken(); err == nil || errors.Is(err, io.EOF) {
-			return Errorf(CodeInvalid, "", "more than one JSON value (byte %d)", d.InputOffset())
+			return failf(CodeInvalid, "", "more than one JSON value (byte %d)", d.InputOffset())
 		}
 	}
 	at, what := d.InputOffset(), err.Error()
 	if syntax, ok := errors.AsType[*jsontext.SyntacticError](err); ok {
 		at, what = syntax.ByteOffset, syntax.Err.Error()
 		if errors.Is(err, jsontext.ErrDuplicateName) {
-			what = "duplicate name " + string(appendQuote(nil, string(syntax.JSONPointer.LastToken())))
+			what = "duplicate name " + string(AppendQuote(nil, string(syntax.JSONPointer.LastToken())))
 		}
 	}
 	if errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, io.EOF) {
 		at, what = int64(len(data)), "the JSON text ends early"
 	}
-	return Errorf(CodeInvalid, "", "%s (byte %d)", what, at)
-}
-
-// MergeRecord returns old with the top-level members of patch: those it has are replaced in place, the others
-// come after them in the order of patch.
-func MergeRecord(old, patch []byte) []byte {
-	values := maps.Collect(members(patch))
-	w := objectWriter{}
-	c := elementsOf(old, '{')
-	for quoted, value := c.member(); quoted != nil; quoted, value = c.member() {
-		name := unquote(quoted)
-		if replaced, ok := values[name]; ok {
-			value = replaced
-			delete(values, name)
-		}
-		w.quoted(quoted, value)
-	}
-	c = elementsOf(patch, '{')
-	for quoted, value := c.member(); quoted != nil; quoted, value = c.member() {
-		if _, left := values[unquote(quoted)]; left {
-			w.quoted(quoted, value)
-		}
-	}
-	return w.bytes()
-}
-
-// WithDefaults returns the record with the defaults of the fields it lacks, in the order of the fields, after
-// its own members. A field that is null is not absent. Without such fields it is the record itself.
-func (d *Definition) WithDefaults(record []byte) []byte {
-	if len(d.defaults) == 0 {
-		return record
-	}
-	var w objectWriter
-	for _, f := range d.defaults {
-		if Member(record, f.name) != nil {
-			continue
-		}
-		if w.b == nil {
-			c := elementsOf(record, '{')
-			for quoted, value := c.member(); quoted != nil; quoted, value = c.member() {
-				w.quoted(quoted, value)
-			}
-		}
-		w.raw(f.name, f.value)
-	}
-	if w.b == nil {
-		return record
-	}
-	return w.bytes()
+	return failf(CodeInvalid, "", "%s (byte %d)", what, at)
 }

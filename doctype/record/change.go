@@ -1,4 +1,4 @@
-package doctype
+package record
 
 import "encoding/json"
 
@@ -10,10 +10,9 @@ type Change struct {
 	To   json.RawMessage `json:"to,omitempty"`
 }
 
-// Changes compares two versions of a record by the rules of the DocType's fields and returns what differs: the
-// members of the new version in their order, then those only the old one has. nil means the versions count as
-// the same. A field with compare "ignore" never appears. The values are parts of old and new.
-func (d *Definition) Changes(old, new []byte) []Change {
+// Changes compares two versions of a record by the rules and returns what differs: the members of the new version
+// in their order, then those only the old one has. nil means the versions count as the same. A field with compare "ignore" never appears. The values are parts of old and new.
+func (r Rules) Changes(old, new []byte) []Change {
 	var changes []Change
 	co, cn := elementsOf(old, '{'), elementsOf(new, '{')
 	for {
@@ -24,16 +23,16 @@ func (d *Definition) Changes(old, new []byte) []Change {
 			return changes
 		}
 		if nameOld == nil || nameNew == nil || !sameName(nameOld, nameNew) {
-			return d.changesUnordered(changes, restOld, restNew)
+			return r.changesUnordered(changes, restOld, restNew)
 		}
-		if r := d.rule(nameNew); !r.same(from, to) {
-			changes = append(changes, Change{Name: unquote(nameNew), From: from, To: to})
+		if !r.of(nameNew).same(from, to) {
+			changes = append(changes, Change{Name: Unquote(nameNew), From: from, To: to})
 		}
 	}
 }
 
 // changesUnordered goes on where the members of the two versions stop to agree in order.
-func (d *Definition) changesUnordered(changes []Change, co, cn elements) []Change {
+func (r Rules) changesUnordered(changes []Change, co, cn elements) []Change {
 	type side struct {
 		quoted, value []byte
 		seen          bool
@@ -42,22 +41,22 @@ func (d *Definition) changesUnordered(changes []Change, co, cn elements) []Chang
 	var order []*side
 	for name, value := co.member(); name != nil; name, value = co.member() {
 		s := &side{quoted: name, value: value}
-		byName[unquote(name)] = s
+		byName[Unquote(name)] = s
 		order = append(order, s)
 	}
 	for name, to := cn.member(); name != nil; name, to = cn.member() {
-		key := unquote(name)
+		key := Unquote(name)
 		var from []byte
 		if s := byName[key]; s != nil {
 			s.seen, from = true, s.value
 		}
-		if r := d.rule(name); !r.same(from, to) {
+		if !r.of(name).same(from, to) {
 			changes = append(changes, Change{Name: key, From: from, To: to})
 		}
 	}
 	for _, s := range order {
-		if r := d.rule(s.quoted); !s.seen && !r.same(s.value, nil) {
-			changes = append(changes, Change{Name: unquote(s.quoted), From: s.value})
+		if !s.seen && !r.of(s.quoted).same(s.value, nil) {
+			changes = append(changes, Change{Name: Unquote(s.quoted), From: s.value})
 		}
 	}
 	return changes
@@ -71,7 +70,7 @@ func AppendChanges(dst []byte, changes []Change) []byte {
 		if i > 0 {
 			dst = append(dst, ',')
 		}
-		dst = appendQuote(append(dst, `{"name":`...), c.Name)
+		dst = AppendQuote(append(dst, `{"name":`...), c.Name)
 		if c.From != nil {
 			dst = append(append(dst, `,"from":`...), c.From...)
 		}
@@ -86,20 +85,19 @@ func AppendChanges(dst []byte, changes []Change) []byte {
 // ParseChanges reads what AppendChanges wrote. The values are parts of data.
 func ParseChanges(data []byte) ([]Change, error) {
 	if !json.Valid(data) {
-		return nil, Errorf(CodeInvalid, "changed", "must be JSON")
+		return nil, failf(CodeInvalid, "changed", "must be JSON")
 	}
 	i := skipBlanks(data, 0)
 	if data[i] != '[' {
-		return nil, Errorf(CodeInvalid, "changed", "must be an array")
+		return nil, failf(CodeInvalid, "changed", "must be an array")
 	}
 	var changes []Change
-	c := elementsOf(data, '[')
-	for v := c.value(); v != nil; v = c.value() {
+	for v := range Elements(data) {
 		change := Change{}
-		for name, value := range members(v) {
+		for name, value := range Members(v) {
 			switch name {
 			case "name":
-				change.Name = unquote(value)
+				change.Name = Unquote(value)
 			case "from":
 				change.From = value
 			case "to":
@@ -107,7 +105,7 @@ func ParseChanges(data []byte) ([]Change, error) {
 			}
 		}
 		if v[0] != '{' || Member(v, "name") == nil {
-			return nil, Errorf(CodeInvalid, "changed", "must be an array of {name, from, to}")
+			return nil, failf(CodeInvalid, "changed", "must be an array of {name, from, to}")
 		}
 		changes = append(changes, change)
 	}
@@ -125,21 +123,20 @@ func Undo(data []byte, changes []Change) []byte {
 	for _, c := range changes {
 		byName[c.Name] = c
 	}
-	w := objectWriter{}
-	c := elementsOf(data, '{')
-	for quoted, value := c.member(); quoted != nil; quoted, value = c.member() {
-		change, changed := byName[unquote(quoted)]
+	var w Writer
+	for quoted, value := range QuotedMembers(data) {
+		change, changed := byName[Unquote(quoted)]
 		switch {
 		case !changed:
-			w.quoted(quoted, value)
+			w.Quoted(quoted, value)
 		case change.From != nil:
-			w.quoted(quoted, change.From)
+			w.Quoted(quoted, change.From)
 		}
 	}
 	for _, c := range changes {
 		if c.To == nil {
-			w.raw(c.Name, c.From)
+			w.Raw(c.Name, c.From)
 		}
 	}
-	return w.bytes()
+	return w.Bytes()
 }

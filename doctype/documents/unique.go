@@ -1,23 +1,14 @@
-package doctype
+package documents
 
 import (
 	"context"
 	"slices"
 	"strings"
 
+	"dochook/doctype"
+	"dochook/doctype/record"
 	"dochook/migrations/rows"
 )
-
-// uniqueFields are the fields no two live documents may share a value of.
-func (d *Definition) uniqueFields() []string {
-	var out []string
-	for i := range d.Fields {
-		if d.Fields[i].Unique {
-			out = append(out, d.Fields[i].Fieldname)
-		}
-	}
-	return out
-}
 
 type uniqueKey struct{ field, value string }
 
@@ -26,7 +17,7 @@ type uniqueKey struct{ field, value string }
 // no longer dirty.
 func (t *txn) claimUnique(ctx context.Context, writes []*write, states map[string]*state) error {
 	def := writes[0].def
-	fields := def.uniqueFields()
+	fields := def.UniqueFields()
 	var names, values []string
 	for _, w := range writes {
 		if st := states[w.name]; st.dirty {
@@ -53,8 +44,8 @@ func (t *txn) claimUnique(ctx context.Context, writes []*write, states map[strin
 		}
 		keys := uniqueKeys(fields, st)
 		if k, by, taken := firstTaken(keys, holders, w.name); taken {
-			w.err = Errorf(CodeUnique, k.field, "%s %q is already used by %s %s", k.field, k.value, def.Name, by)
-			w.outcome, w.doc, st.dirty = Rejected, Document{}, false
+			w.err = doctype.Errorf(doctype.CodeUnique, k.field, "%s %q is already used by %s %s", k.field, k.value, def.Name, by)
+			w.outcome, w.doc, st.dirty = Rejected, doctype.Document{}, false
 			continue
 		}
 		for k, by := range holders { // what this document held before is free for those after it
@@ -85,23 +76,22 @@ func uniqueKeys(fields []string, st *state) []uniqueKey {
 		return nil
 	}
 	var out []uniqueKey
-	Members(st.Record, func(name string, raw []byte) bool {
+	for name, raw := range record.Members(st.Record) {
 		if !slices.Contains(fields, name) {
-			return true
+			continue
 		}
 		// 5 and 5.0 are one value, and so are two spellings of a string.
-		if text := string(AppendCanonical(nil, raw)); text != "null" && text != `""` {
+		if text := string(record.AppendCanonical(nil, raw)); text != "null" && text != `""` {
 			out = append(out, uniqueKey{name, text})
 		}
-		return true
-	})
+	}
 	return out
 }
 
-func (t *txn) holders(ctx context.Context, doctype string, values []string) (map[uniqueKey]string, error) {
+func (t *txn) holders(ctx context.Context, docType string, values []string) (map[uniqueKey]string, error) {
 	out := map[uniqueKey]string{}
 	for chunk := range slices.Chunk(values, 500) {
-		args := []any{doctype}
+		args := []any{docType}
 		for _, v := range chunk {
 			args = append(args, v)
 		}
@@ -127,16 +117,16 @@ func (t *txn) holders(ctx context.Context, doctype string, values []string) (map
 	return out, nil
 }
 
-func (t *txn) writeUnique(ctx context.Context, doctype string, keep []*state, claim []uniqueKey, claimants []string) error {
+func (t *txn) writeUnique(ctx context.Context, docType string, keep []*state, claim []uniqueKey, claimants []string) error {
 	for _, st := range keep {
-		if _, err := t.tx.ExecContext(ctx, "DELETE FROM unique_values WHERE doctype = ? AND name = ?", doctype, st.Name); err != nil {
+		if _, err := t.tx.ExecContext(ctx, "DELETE FROM unique_values WHERE doctype = ? AND name = ?", docType, st.Name); err != nil {
 			return wrap("release unique values", err)
 		}
 	}
 	n := len(claim)
 	doctypes, fields, values := make([]string, n), make([]string, n), make([]string, n)
 	for i, k := range claim {
-		doctypes[i], fields[i], values[i] = doctype, k.field, k.value
+		doctypes[i], fields[i], values[i] = docType, k.field, k.value
 	}
 	written, err := rows.Insert(ctx, t.tx, "unique_values", []rows.Column{
 		{Name: "doctype", Values: doctypes}, {Name: "fieldname", Values: fields}, {Name: "value", Values: values}, {Name: "name", Values: claimants},
@@ -152,9 +142,8 @@ func (t *txn) writeUnique(ctx context.Context, doctype string, keep []*state, cl
 
 // indexUnique fills the table for fields that become unique, and refuses if live
 // documents share a value already.
-func (s *Service) indexUnique(ctx context.Context, t *txn, was, now DocType) error {
-	old, def := (&Definition{DocType: was}).uniqueFields(), &Definition{DocType: now}
-	fields := def.uniqueFields()
+func (s *Service) indexUnique(ctx context.Context, t *txn, was, now doctype.DocType) error {
+	old, fields := was.UniqueFields(), now.UniqueFields()
 	for _, f := range old {
 		if !slices.Contains(fields, f) {
 			if _, err := t.tx.ExecContext(ctx, "DELETE FROM unique_values WHERE doctype = ? AND fieldname = ?", now.Name, f); err != nil {
@@ -181,7 +170,7 @@ func (s *Service) indexUnique(ctx context.Context, t *txn, was, now DocType) err
 		}
 		for _, k := range uniqueKeys(added, &state{Document: d, exists: true}) {
 			if by, taken := holders[k]; taken {
-				return Errorf(CodeUnique, k.field, "%s cannot be unique: %s and %s share %s", k.field, by, d.Name, k.value)
+				return doctype.Errorf(doctype.CodeUnique, k.field, "%s cannot be unique: %s and %s share %s", k.field, by, d.Name, k.value)
 			}
 			holders[k] = d.Name
 			claim, claimants = append(claim, k), append(claimants, d.Name)

@@ -1,4 +1,4 @@
-package doctype_test
+package documents_test
 
 import (
 	"context"
@@ -10,7 +10,10 @@ import (
 	"testing"
 
 	"dochook/doctype"
+	"dochook/doctype/documents"
+	"dochook/doctype/eventlog"
 	"dochook/doctype/query"
+	"dochook/doctype/record"
 	"dochook/migrations"
 	"dochook/migrations/dbtest"
 )
@@ -18,10 +21,10 @@ import (
 func TestMain(m *testing.M) { os.Exit(dbtest.Main(m)) }
 
 // each runs a test on both databases with a Service and the given DocTypes.
-func each(t *testing.T, doctypes []string, fn func(t *testing.T, s *doctype.Service)) {
+func each(t *testing.T, doctypes []string, fn func(t *testing.T, s *documents.Service)) {
 	t.Helper()
 	dbtest.Each(t, func(t *testing.T, db *migrations.DB) {
-		s := doctype.New(db, doctype.Options{})
+		s := documents.New(db, documents.Options{})
 		for _, text := range doctypes {
 			d, err := doctype.ParseDocType([]byte(text))
 			if err != nil {
@@ -37,9 +40,9 @@ func each(t *testing.T, doctypes []string, fn func(t *testing.T, s *doctype.Serv
 
 const product = `{"name":"Product","autoname":"field:sku"}`
 
-func logged(t *testing.T, s *doctype.Service) []string {
+func logged(t *testing.T, s *documents.Service) []string {
 	t.Helper()
-	events, err := s.Events(t.Context(), doctype.Range{Limit: 1000})
+	events, err := s.Log().Events(t.Context(), eventlog.Range{Limit: 1000})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -57,7 +60,7 @@ func logged(t *testing.T, s *doctype.Service) []string {
 	return out
 }
 
-func wantLog(t *testing.T, s *doctype.Service, want ...string) {
+func wantLog(t *testing.T, s *documents.Service, want ...string) {
 	t.Helper()
 	got := logged(t, s)
 	if strings.Join(got, "\n") != strings.Join(want, "\n") {
@@ -73,7 +76,7 @@ func wantCode(t *testing.T, err error, code string) {
 }
 
 func TestService_life_of_a_document(t *testing.T) {
-	each(t, []string{product}, func(t *testing.T, s *doctype.Service) {
+	each(t, []string{product}, func(t *testing.T, s *documents.Service) {
 		ctx := t.Context()
 		first := `{"sku":"A/1","price":2500.0,"big":123456789012345678901234567890,"note":"Zoë 東京"}`
 		d, err := s.Insert(ctx, "Product", []byte(first))
@@ -88,10 +91,10 @@ func TestService_life_of_a_document(t *testing.T) {
 		if d, err = s.Get(ctx, "Product", "A/1"); err != nil || string(d.Record) != first {
 			t.Errorf("an equal record replaced the stored one: %s, %v", d.Record, err)
 		}
-		if _, err = s.Update(ctx, "Product", "A/1", []byte(`{"price":2499.5}`), doctype.UpdateOptions{}); err != nil {
+		if _, err = s.Update(ctx, "Product", "A/1", []byte(`{"price":2499.5}`), documents.UpdateOptions{}); err != nil {
 			t.Fatal(err)
 		}
-		_, err = s.Update(ctx, "Product", "A/1", []byte(`{"sku":"B"}`), doctype.UpdateOptions{})
+		_, err = s.Update(ctx, "Product", "A/1", []byte(`{"sku":"B"}`), documents.UpdateOptions{})
 		wantCode(t, err, doctype.CodeImmutable)
 		if _, err = s.Trash(ctx, "Product", "A/1"); err != nil {
 			t.Fatal(err)
@@ -116,13 +119,13 @@ func TestService_life_of_a_document(t *testing.T) {
 }
 
 func TestService_page_is_one_transaction_with_an_answer_per_line(t *testing.T) {
-	each(t, []string{product}, func(t *testing.T, s *doctype.Service) {
+	each(t, []string{product}, func(t *testing.T, s *documents.Service) {
 		ctx := t.Context()
-		page := func(lines ...string) doctype.PageResult {
+		page := func(lines ...string) documents.PageResult {
 			t.Helper()
-			p := doctype.Page{Number: 1}
+			p := documents.Page{Number: 1}
 			for i, l := range lines {
-				p.Records = append(p.Records, doctype.Record{Line: i + 1, Data: []byte(l)})
+				p.Records = append(p.Records, documents.Record{Line: i + 1, Data: []byte(l)})
 			}
 			r, err := s.WritePage(ctx, "Product", p)
 			if err != nil {
@@ -144,9 +147,9 @@ func TestService_page_is_one_transaction_with_an_answer_per_line(t *testing.T) {
 }
 
 func TestService_idempotency_key(t *testing.T) {
-	each(t, []string{product}, func(t *testing.T, s *doctype.Service) {
+	each(t, []string{product}, func(t *testing.T, s *documents.Service) {
 		ctx := t.Context()
-		p := doctype.Page{Number: 1, IdempotencyKey: "k", Records: []doctype.Record{{Line: 1, Data: []byte(`{"sku":"a"}`)}}}
+		p := documents.Page{Number: 1, IdempotencyKey: "k", Records: []documents.Record{{Line: 1, Data: []byte(`{"sku":"a"}`)}}}
 		for i := range 3 {
 			r, err := s.WritePage(ctx, "Product", p)
 			if err != nil || r.Inserted != 1 || r.Repeated != (i > 0) {
@@ -155,7 +158,7 @@ func TestService_idempotency_key(t *testing.T) {
 		}
 		p.Records[0].Data = []byte(`{"sku":"b"}`)
 		_, err := s.WritePage(ctx, "Product", p)
-		wantCode(t, err, doctype.CodeIdempotencyMismatch)
+		wantCode(t, err, documents.CodeIdempotencyMismatch)
 		if n := len(logged(t, s)); n != 1 {
 			t.Errorf("%d events, want 1", n)
 		}
@@ -163,7 +166,7 @@ func TestService_idempotency_key(t *testing.T) {
 }
 
 func TestService_concurrent_writers_lose_nothing(t *testing.T) {
-	each(t, []string{product}, func(t *testing.T, s *doctype.Service) {
+	each(t, []string{product}, func(t *testing.T, s *documents.Service) {
 		ctx := t.Context()
 		const writers, rounds = 16, 20
 		var wg sync.WaitGroup
@@ -177,9 +180,9 @@ func TestService_concurrent_writers_lose_nothing(t *testing.T) {
 					case 1: // one document everybody writes
 						_, err = s.Put(ctx, "Product", fmt.Appendf(nil, `{"sku":"shared","by":%d,"i":%d}`, w, i))
 					default: // the same page of documents
-						p := doctype.Page{}
+						p := documents.Page{}
 						for k := range 20 {
-							p.Records = append(p.Records, doctype.Record{Line: k, Data: fmt.Appendf(nil, `{"sku":"p%d","by":%d,"i":%d}`, (k*7+w)%20, w, i)})
+							p.Records = append(p.Records, documents.Record{Line: k, Data: fmt.Appendf(nil, `{"sku":"p%d","by":%d,"i":%d}`, (k*7+w)%20, w, i)})
 						}
 						_, err = s.WritePage(ctx, "Product", p)
 					}
@@ -190,7 +193,7 @@ func TestService_concurrent_writers_lose_nothing(t *testing.T) {
 			})
 		}
 		wg.Wait()
-		events, err := s.Events(ctx, doctype.Range{Limit: 100_000})
+		events, err := s.Log().Events(ctx, eventlog.Range{Limit: 100_000})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -219,9 +222,9 @@ func TestService_concurrent_writers_lose_nothing(t *testing.T) {
 
 func TestService_unique_fields(t *testing.T) {
 	each(t, []string{`{"name":"Product","autoname":"field:sku","fields":[{"fieldname":"ean","fieldtype":"Data","unique":1}]}`},
-		func(t *testing.T, s *doctype.Service) {
+		func(t *testing.T, s *documents.Service) {
 			ctx := t.Context()
-			p := doctype.Page{Records: []doctype.Record{{Line: 1, Data: []byte(`{"sku":"a","ean":"1"}`)}, {Line: 2, Data: []byte(`{"sku":"b","ean":"1"}`)}, {Line: 3, Data: []byte(`{"sku":"c","ean":""}`)}, {Line: 4, Data: []byte(`{"sku":"d"}`)}}}
+			p := documents.Page{Records: []documents.Record{{Line: 1, Data: []byte(`{"sku":"a","ean":"1"}`)}, {Line: 2, Data: []byte(`{"sku":"b","ean":"1"}`)}, {Line: 3, Data: []byte(`{"sku":"c","ean":""}`)}, {Line: 4, Data: []byte(`{"sku":"d"}`)}}}
 			r, err := s.WritePage(ctx, "Product", p)
 			if err != nil || r.Inserted != 3 || r.Rejected != 1 || r.Lines[1].Code != doctype.CodeUnique {
 				t.Fatalf("%+v, %v", r, err)
@@ -243,12 +246,12 @@ func TestService_unique_fields(t *testing.T) {
 }
 
 func TestTriggers(t *testing.T) {
-	each(t, []string{product, `{"name":"Count","autoname":"field:of"}`}, func(t *testing.T, s *doctype.Service) {
+	each(t, []string{product, `{"name":"Count","autoname":"field:of"}`}, func(t *testing.T, s *documents.Service) {
 		ctx := t.Context()
 		var order []string
-		on := func(doctypeName, moment, name string, fn doctype.Trigger) {
+		on := func(doctypeName, moment, name string, fn documents.Trigger) {
 			t.Helper()
-			err := s.On(doctypeName, moment, name, func(ctx context.Context, w *doctype.Write) error {
+			err := s.On(doctypeName, moment, name, func(ctx context.Context, w *documents.Write) error {
 				order = append(order, name)
 				return fn(ctx, w)
 			})
@@ -256,10 +259,10 @@ func TestTriggers(t *testing.T) {
 				t.Fatal(err)
 			}
 		}
-		pass := func(context.Context, *doctype.Write) error { return nil }
-		on("*", doctype.BeforeInsert, "all-before", pass)
-		on("Product", doctype.BeforeInsert, "before", pass)
-		on("Product", doctype.Validate, "price", func(_ context.Context, w *doctype.Write) error {
+		pass := func(context.Context, *documents.Write) error { return nil }
+		on("*", documents.BeforeInsert, "all-before", pass)
+		on("Product", documents.BeforeInsert, "before", pass)
+		on("Product", documents.Validate, "price", func(_ context.Context, w *documents.Write) error {
 			if strings.Contains(string(w.Doc.Record), `"price":-`) {
 				return errors.New("a price cannot be negative")
 			}
@@ -268,20 +271,20 @@ func TestTriggers(t *testing.T) {
 			}
 			return nil
 		})
-		on("Product", doctype.BeforeSave, "stamp", func(_ context.Context, w *doctype.Write) error {
-			w.Doc.Record = doctype.MergeRecord(w.Doc.Record, []byte(`{"seen":true}`))
+		on("Product", documents.BeforeSave, "stamp", func(_ context.Context, w *documents.Write) error {
+			w.Doc.Record = record.Merge(w.Doc.Record, []byte(`{"seen":true}`))
 			return nil
 		})
-		on("Product", doctype.OnInsert, "count", func(ctx context.Context, w *doctype.Write) error {
+		on("Product", doctype.OnInsert, "count", func(ctx context.Context, w *documents.Write) error {
 			_, err := s.Put(ctx, "Count", fmt.Appendf(nil, `{"of":%q}`, w.Doc.Name))
 			if err == nil && strings.Contains(string(w.Doc.Record), "late") {
 				err = errors.New("too late")
 			}
 			return err
 		})
-		on("Product", doctype.AfterCommit, "after", pass)
+		on("Product", documents.AfterCommit, "after", pass)
 
-		p := doctype.Page{Records: []doctype.Record{
+		p := documents.Page{Records: []documents.Record{
 			{Line: 1, Data: []byte(`{"sku":"a"}`)}, {Line: 2, Data: []byte(`{"sku":"b","price":-1}`)}, {Line: 3, Data: []byte(`{"sku":"c","x":"boom"}`)},
 			{Line: 4, Data: []byte(`{"sku":"d","x":"late"}`)}, {Line: 5, Data: []byte(`{"sku":"e"}`)},
 		}}
@@ -306,7 +309,7 @@ func TestTriggers(t *testing.T) {
 }
 
 func TestService_naming_rule_is_fixed_while_there_are_documents(t *testing.T) {
-	each(t, []string{product}, func(t *testing.T, s *doctype.Service) {
+	each(t, []string{product}, func(t *testing.T, s *documents.Service) {
 		ctx := t.Context()
 		if _, err := s.Insert(ctx, "Product", []byte(`{"sku":"a"}`)); err != nil {
 			t.Fatal(err)
@@ -331,7 +334,7 @@ func TestService_naming_rule_is_fixed_while_there_are_documents(t *testing.T) {
 
 func TestService_full_database_says_so_and_keeps_nothing(t *testing.T) {
 	db := dbtest.New(t, "sqlite")
-	s := doctype.New(db, doctype.Options{})
+	s := documents.New(db, documents.Options{})
 	d, err := doctype.ParseDocType([]byte(product))
 	if err != nil {
 		t.Fatal(err)
@@ -346,9 +349,9 @@ func TestService_full_database_says_so_and_keeps_nothing(t *testing.T) {
 	if _, err := db.Write.ExecContext(t.Context(), fmt.Sprintf("PRAGMA max_page_count = %d", pages+2)); err != nil {
 		t.Fatal(err)
 	}
-	p := doctype.Page{}
+	p := documents.Page{}
 	for i := range 2000 {
-		p.Records = append(p.Records, doctype.Record{Line: i, Data: fmt.Appendf(nil, `{"sku":"%d","text":%q}`, i, strings.Repeat("x", 200))})
+		p.Records = append(p.Records, documents.Record{Line: i, Data: fmt.Appendf(nil, `{"sku":"%d","text":%q}`, i, strings.Repeat("x", 200))})
 	}
 	_, err = s.WritePage(t.Context(), "Product", p)
 	wantCode(t, err, doctype.CodeUnavailable)

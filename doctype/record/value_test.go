@@ -1,4 +1,4 @@
-package doctype_test
+package record_test
 
 import (
 	"encoding/json"
@@ -6,7 +6,7 @@ import (
 	"strings"
 	"testing"
 
-	"dochook/doctype"
+	"dochook/doctype/record"
 )
 
 func TestEqual(t *testing.T) {
@@ -55,28 +55,70 @@ func TestEqual(t *testing.T) {
 		{`["a,b"]`, `["a","b"]`, false},
 	}
 	for _, c := range cases {
-		if doctype.Equal([]byte(c.a), []byte(c.b)) != c.want || doctype.Equal([]byte(c.b), []byte(c.a)) != c.want {
+		if record.Equal([]byte(c.a), []byte(c.b)) != c.want || record.Equal([]byte(c.b), []byte(c.a)) != c.want {
 			t.Errorf("%.80s and %.80s: want %v", c.a, c.b, c.want)
 		}
-		if got := string(doctype.AppendCanonical(nil, []byte(c.a))) == string(doctype.AppendCanonical(nil, []byte(c.b))); got != c.want {
+		if got := string(record.AppendCanonical(nil, []byte(c.a))) == string(record.AppendCanonical(nil, []byte(c.b))); got != c.want {
 			t.Errorf("canonical forms of %.80s and %.80s: want same %v", c.a, c.b, c.want)
 		}
 	}
 }
 
 func TestMembers(t *testing.T) {
-	record := `{ "b" : 2500.0 , "a\"\u00e4": {"x":"}"} ,"": [ 1 , 2 ],"z":null}`
+	object := `{ "b" : 2500.0 , "a\"\u00e4": {"x":"}"} ,"": [ 1 , 2 ],"z":null}`
 	var got []string
-	doctype.Members([]byte(record), func(name string, raw []byte) bool {
-		got = append(got, name, string(raw))
-		return name != ""
-	})
+	for name, raw := range record.Members([]byte(object)) {
+		if got = append(got, name, string(raw)); name == "" {
+			break
+		}
+	}
 	if want := `b|2500.0|a"ä|{"x":"}"}||[ 1 , 2 ]`; strings.Join(got, "|") != want {
 		t.Errorf("got %s, want %s", strings.Join(got, "|"), want)
 	}
 	for name, want := range map[string]string{"b": "2500.0", `a"ä`: `{"x":"}"}`, "": "[ 1 , 2 ]", "z": "null", "x": "", "B": ""} {
-		if got := string(doctype.Member([]byte(record), name)); got != want {
+		if got := string(record.Member([]byte(object), name)); got != want {
 			t.Errorf("%q: got %s, want %s", name, got, want)
+		}
+	}
+}
+
+func TestQuotedMembersAndElements(t *testing.T) {
+	var got []string
+	for quoted, raw := range record.QuotedMembers([]byte(` {"b\u0061" : [1, "x" ,{"y":[]}],"":null}`)) {
+		got = append(got, string(quoted), record.Unquote(quoted))
+		for v := range record.Elements(raw) {
+			got = append(got, string(v))
+		}
+	}
+	if want := `"b\u0061"|ba|1|"x"|{"y":[]}|""|`; strings.Join(got, "|") != want {
+		t.Errorf("got %s, want %s", strings.Join(got, "|"), want)
+	}
+	for v := range record.Elements([]byte(`{"a":1}`)) {
+		t.Errorf("an object has the element %s", v)
+	}
+}
+
+func TestIsInteger(t *testing.T) {
+	for v, want := range map[string]bool{"5": true, "-5.0": true, "5e3": true, "50e-1": true, "0.0": true, "1e-1": false, "5.5": false, `"5"`: false, "true": false, "": false} {
+		if record.IsInteger([]byte(v)) != want {
+			t.Errorf("%s: want %v", v, want)
+		}
+	}
+}
+
+func TestWriter(t *testing.T) {
+	var w record.Writer
+	if got := string(w.Bytes()); got != "{}" {
+		t.Errorf("nothing written: %s", got)
+	}
+	for _, dst := range []string{"", "x"} {
+		w := record.NewWriter([]byte(dst))
+		w.Text(`a"`, "ü\n")
+		w.Raw("none", nil)
+		w.Raw("n", []byte("2500.0"))
+		w.Quoted([]byte(`"\u0061"`), []byte("{ }"))
+		if got, want := string(w.Bytes()), dst+`{"a\"":"ü\n","n":2500.0,"\u0061":{ }}`; got != want {
+			t.Errorf("got %s, want %s", got, want)
 		}
 	}
 }
@@ -87,19 +129,19 @@ func FuzzEqual(f *testing.F) {
 	f.Add(`[1e2,{"b":null,"a":[]}]`, `[100,{"a":[],"b":null}]`)
 	f.Add("1e-5", "0.00001")
 	f.Fuzz(func(t *testing.T, a, b string) {
-		if doctype.CheckRecord([]byte(`{"v":`+a+`}`)) != nil || doctype.CheckRecord([]byte(`{"v":`+b+`}`)) != nil {
-			doctype.Equal([]byte(a), []byte(b)) // must not panic or hang
+		if record.Check([]byte(`{"v":`+a+`}`)) != nil || record.Check([]byte(`{"v":`+b+`}`)) != nil {
+			record.Equal([]byte(a), []byte(b)) // must not panic or hang
 			return
 		}
-		got := doctype.Equal([]byte(a), []byte(b))
+		got := record.Equal([]byte(a), []byte(b))
 		if want := sameValue(decode(t, a), decode(t, b)); got != want {
 			t.Errorf("%s and %s: got %v, want %v", a, b, got, want)
 		}
-		ca, cb := doctype.AppendCanonical(nil, []byte(a)), doctype.AppendCanonical(nil, []byte(b))
+		ca, cb := record.AppendCanonical(nil, []byte(a)), record.AppendCanonical(nil, []byte(b))
 		if (string(ca) == string(cb)) != got {
 			t.Errorf("canonical %s and %s, Equal %v", ca, cb, got)
 		}
-		if !doctype.Equal([]byte(a), ca) {
+		if !record.Equal([]byte(a), ca) {
 			t.Errorf("%s is not equal to its canonical form %s", a, ca)
 		}
 	})

@@ -1,44 +1,65 @@
-package doctype_test
+package record_test
 
 import (
 	"encoding/json"
+	"errors"
 	"io/fs"
 	"maps"
 	"os"
 	"slices"
 	"testing"
 
-	"dochook/doctype"
+	"dochook/doctype/record"
 
 	"github.com/tidwall/gjson"
 )
 
-func compile(tb testing.TB, definition string) *doctype.Definition {
+// compared are rules of every kind.
+func compared(tb testing.TB) record.Rules {
 	tb.Helper()
-	d, err := doctype.ParseDocType([]byte(definition))
-	if err != nil {
-		tb.Fatal(err)
+	rules := record.Rules{}
+	for name, r := range map[string]struct{ compare, options, tolerance string }{
+		"rank":  {compare: "ignore"},
+		"title": {compare: "text"},
+		"price": {compare: "number"},
+		"about": {compare: "number", tolerance: `"5%"`},
+		"size":  {tolerance: "0.5"},
+		"tags":  {compare: "set"},
+		"link":  {compare: "url", options: "utm_*, GCLID"},
+		"exact": {},
+	} {
+		rule, err := record.ParseRule(r.compare, r.options, []byte(r.tolerance))
+		if err != nil {
+			tb.Fatal(err)
+		}
+		rules[name] = rule
 	}
-	def, err := doctype.Compile(d)
-	if err != nil {
-		tb.Fatal(err)
-	}
-	return def
+	return rules
 }
 
-// compared has one field for every way to compare.
-const compared = `{"name":"Product","fields":[
-	{"fieldname":"rank","fieldtype":"Int","compare":"ignore"},
-	{"fieldname":"title","compare":"text"},
-	{"fieldname":"price","fieldtype":"Currency","compare":"number"},
-	{"fieldname":"about","fieldtype":"Currency","compare":"number","tolerance":"5%"},
-	{"fieldname":"size","fieldtype":"Float","tolerance":0.5},
-	{"fieldname":"tags","fieldtype":"JSON","compare":"set"},
-	{"fieldname":"link","fieldtype":"URL","compare":"url","compare_options":"utm_*, GCLID"},
-	{"fieldname":"exact"}]}`
+func TestParseRule(t *testing.T) {
+	for _, c := range []struct{ compare, options, tolerance, want string }{
+		{"fuzzy", "", "", `compare: "fuzzy" is none of exact, ignore, text, number, set and url`},
+		{"", "x", "", "compare_options: only compare url has options"},
+		{"set", "", "1", "tolerance: needs compare exact or number"},
+		{"number", "", "-1", `tolerance: must be a number from 0 on, or a part such as "5%"`},
+		{"number", "", "1e99999", `tolerance: must be a number from 0 on, or a part such as "5%"`},
+	} {
+		_, err := record.ParseRule(c.compare, c.options, []byte(c.tolerance))
+		var coded *record.Error
+		if !errors.As(err, &coded) || coded.Code() != record.CodeInvalid || coded.ClientMessage() != c.want {
+			t.Errorf("%+v: got %v", c, err)
+		}
+	}
+	for _, none := range []string{"", "null", `""`} {
+		if r, err := record.ParseRule("exact", "", []byte(none)); r != nil || err != nil {
+			t.Errorf("exact with tolerance %q: %v, %v", none, r, err)
+		}
+	}
+}
 
 func TestChanges(t *testing.T) {
-	def := compile(t, compared)
+	rules := compared(t)
 	cases := []struct{ old, new, want string }{
 		{`{}`, `{}`, `[]`},
 		{`{"a":50,"b":2500.0}`, `{"b":2500,"a":50.0}`, `[]`},
@@ -105,12 +126,12 @@ func TestChanges(t *testing.T) {
 		{`{"link":"https://x/A"}`, `{"link":"https://x/a"}`, `[{"name":"link","from":"https://x/A","to":"https://x/a"}]`},
 	}
 	for _, c := range cases {
-		changes := def.Changes([]byte(c.old), []byte(c.new))
-		if got := string(doctype.AppendChanges(nil, changes)); got != c.want {
+		changes := rules.Changes([]byte(c.old), []byte(c.new))
+		if got := string(record.AppendChanges(nil, changes)); got != c.want {
 			t.Errorf("%s -> %s: got %s, want %s", c.old, c.new, got, c.want)
 		}
-		back, err := doctype.ParseChanges([]byte(c.want))
-		if got := string(doctype.AppendChanges(nil, back)); err != nil || got != c.want {
+		back, err := record.ParseChanges([]byte(c.want))
+		if got := string(record.AppendChanges(nil, back)); err != nil || got != c.want {
 			t.Errorf("%s read back: %s (%v)", c.want, got, err)
 		}
 		if (c.want == "[]") != (changes == nil) {
@@ -121,14 +142,14 @@ func TestChanges(t *testing.T) {
 
 func TestParseChangesRefused(t *testing.T) {
 	for _, text := range []string{``, `{}`, `[`, `[1]`, `[{}]`, `[{"from":1}]`} {
-		if _, err := doctype.ParseChanges([]byte(text)); doctype.CodeOf(err) != doctype.CodeInvalid {
-			t.Errorf("%q: %v", text, err)
+		if _, err := record.ParseChanges([]byte(text)); err == nil {
+			t.Errorf("%q was read", text)
 		}
 	}
 }
 
 func TestUndo(t *testing.T) {
-	def := compile(t, compared)
+	rules := compared(t)
 	cases := []struct{ old, new, want string }{
 		{`{"a":2500.0,"b":"x","c":null}`, `{"d":1,"b":"y","a":2500.1}`, `{"b":"x","a":2500.0,"c":null}`},
 		{`{"a":1}`, `{}`, `{"a":1}`},
@@ -137,19 +158,19 @@ func TestUndo(t *testing.T) {
 		{`{"rank":1,"a":1}`, `{"rank":2,"a":2}`, `{"rank":2,"a":1}`}, // what is ignored is not in the changes
 	}
 	for _, c := range cases {
-		if got := string(doctype.Undo([]byte(c.new), def.Changes([]byte(c.old), []byte(c.new)))); got != c.want {
+		if got := string(record.Undo([]byte(c.new), rules.Changes([]byte(c.old), []byte(c.new)))); got != c.want {
 			t.Errorf("%s undone: got %s, want %s", c.new, got, c.want)
 		}
 	}
 	same := []byte(`{ "a" : 1 }`)
-	if got := doctype.Undo(same, nil); &got[0] != &same[0] {
+	if got := record.Undo(same, nil); &got[0] != &same[0] {
 		t.Error("without changes the text must be the same")
 	}
 }
 
 // Two snapshots of a real series, one hour apart, with the changes stated by its collector.
 func TestChangesOfSeries(t *testing.T) {
-	def := compile(t, `{"name":"Program","autoname":"field:id"}`)
+	var rules record.Rules
 	var truth struct {
 		Inserted, Removed []string
 		Updated           []struct {
@@ -164,7 +185,7 @@ func TestChangesOfSeries(t *testing.T) {
 	if err := json.Unmarshal(text, &truth); err != nil {
 		t.Fatal(err)
 	}
-	old, now := snapshot(t, def, "federacy/030.json"), snapshot(t, def, "federacy/031.json")
+	old, now := snapshot(t, "federacy/030.json"), snapshot(t, "federacy/031.json")
 	updated := make(map[string][][3]json.RawMessage)
 	for _, u := range truth.Updated {
 		updated[u.Key] = u.Changes
@@ -176,20 +197,20 @@ func TestChangesOfSeries(t *testing.T) {
 			}
 			continue
 		}
-		got, want := def.Changes(old[key], now[key]), updated[key]
+		got, want := rules.Changes(old[key], now[key]), updated[key]
 		if len(got) != len(want) {
 			t.Errorf("%s: %d changes, want %d", key, len(got), len(want))
 			continue
 		}
 		for _, w := range want {
 			name := gjson.ParseBytes(w[0]).Str
-			if !slices.ContainsFunc(got, func(c doctype.Change) bool {
-				return c.Name == name && doctype.Equal(c.From, w[1]) && doctype.Equal(c.To, w[2])
+			if !slices.ContainsFunc(got, func(c record.Change) bool {
+				return c.Name == name && record.Equal(c.From, w[1]) && record.Equal(c.To, w[2])
 			}) {
 				t.Errorf("%s: no such change of %s", key, name)
 			}
 		}
-		if !doctype.Equal(doctype.Undo(now[key], got), old[key]) {
+		if !record.Equal(record.Undo(now[key], got), old[key]) {
 			t.Errorf("%s: undone differs from the old version", key)
 		}
 	}
@@ -200,7 +221,7 @@ func TestChangesOfSeries(t *testing.T) {
 	}
 }
 
-func snapshot(t *testing.T, def *doctype.Definition, file string) map[string][]byte {
+func snapshot(t *testing.T, file string) map[string][]byte {
 	t.Helper()
 	text, err := fs.ReadFile(os.DirFS("testdata"), file)
 	if err != nil {
@@ -208,14 +229,10 @@ func snapshot(t *testing.T, def *doctype.Definition, file string) map[string][]b
 	}
 	records := make(map[string][]byte)
 	for _, r := range gjson.ParseBytes(text).Array() {
-		if err := doctype.CheckRecord([]byte(r.Raw)); err != nil {
+		if err := record.Check([]byte(r.Raw)); err != nil {
 			t.Fatal(err)
 		}
-		name, err := def.NameOf([]byte(r.Raw), "")
-		if err != nil {
-			t.Fatal(err)
-		}
-		records[name] = []byte(r.Raw)
+		records[r.Get("id").String()] = []byte(r.Raw)
 	}
 	return records
 }
@@ -225,41 +242,41 @@ func FuzzChanges(f *testing.F) {
 	f.Add(`{"rank":1,"title":" a  b","price":"$4.00"}`, `{"price":4,"title":"a b","rank":2}`)
 	f.Add(`{"tags":[1,2],"link":"x?a#b"}`, `{"tags":[2,1.0],"link":"x?a"}`)
 	f.Add(`{"a\u0041":{}}`, `{"aA":[]}`)
-	exact, ruled := compile(f, `{"name":"E"}`), compile(f, compared)
+	exact, ruled := record.Rules(nil), compared(f)
 	f.Fuzz(func(t *testing.T, a, b string) {
 		old, now := []byte(a), []byte(b)
-		if doctype.CheckRecord(old) != nil || doctype.CheckRecord(now) != nil {
+		if record.Check(old) != nil || record.Check(now) != nil {
 			return
 		}
 		changes := exact.Changes(old, now)
-		if (changes == nil) != doctype.Equal(old, now) {
-			t.Fatalf("%s -> %s: changes %v, Equal %v", old, now, changes, !doctype.Equal(old, now))
+		if (changes == nil) != record.Equal(old, now) {
+			t.Fatalf("%s -> %s: changes %v, Equal %v", old, now, changes, !record.Equal(old, now))
 		}
-		text := doctype.AppendChanges(nil, changes)
-		back, err := doctype.ParseChanges(text)
-		if err != nil || string(doctype.AppendChanges(nil, back)) != string(text) {
+		text := record.AppendChanges(nil, changes)
+		back, err := record.ParseChanges(text)
+		if err != nil || string(record.AppendChanges(nil, back)) != string(text) {
 			t.Fatalf("%s read back: %v", text, err)
 		}
-		undone := doctype.Undo(now, back)
-		if err := doctype.CheckRecord(undone); err != nil {
+		undone := record.Undo(now, back)
+		if err := record.Check(undone); err != nil {
 			t.Fatalf("undone %s: %v", undone, err)
 		}
-		if !doctype.Equal(undone, old) {
+		if !record.Equal(undone, old) {
 			t.Fatalf("%s -> %s, undone %s", old, now, undone)
 		}
-		for _, def := range []*doctype.Definition{exact, ruled} {
-			if def.Changes(old, old) != nil {
+		for _, rules := range []record.Rules{exact, ruled} {
+			if rules.Changes(old, old) != nil {
 				t.Fatalf("%s differs from itself", old)
 			}
 			// A percentage is one of the older value, so that only the other fields are symmetrical.
-			if there, back := names(def.Changes(old, now)), names(def.Changes(now, old)); !slices.Equal(there, back) {
+			if there, back := names(rules.Changes(old, now)), names(rules.Changes(now, old)); !slices.Equal(there, back) {
 				t.Fatalf("%s <-> %s: %v and %v", old, now, there, back)
 			}
 		}
 	})
 }
 
-func names(changes []doctype.Change) []string {
+func names(changes []record.Change) []string {
 	var out []string
 	for _, c := range changes {
 		if c.Name != "about" {
@@ -271,13 +288,13 @@ func names(changes []doctype.Change) []string {
 }
 
 func BenchmarkChanges(b *testing.B) {
-	def := compile(b, `{"name":"P"}`)
+	var rules record.Rules
 	old := []byte(`{"_id":"case/dfea30ea5507-1","_category":"case","_scraped_at":"2025-07-23T15:28:43-04:00","name":"Montech XR","price":83.59,"type":"ATX Mid Tower","color":"Black","psu":null,"side_panel":"Tempered Glass","external_volume":45,"internal_35_bays":2}`)
 	now := slices.Concat(old[:len(old)-2], []byte("3}"))
 	b.SetBytes(int64(len(old)))
 	b.ReportAllocs()
 	for b.Loop() {
-		if len(def.Changes(old, now)) != 1 {
+		if len(rules.Changes(old, now)) != 1 {
 			b.Fatal("want one change")
 		}
 	}

@@ -1,4 +1,4 @@
-package doctype
+package documents
 
 import (
 	"bytes"
@@ -6,12 +6,14 @@ import (
 	"errors"
 	"slices"
 
-	"github.com/google/uuid"
+	"dochook/doctype"
+	"dochook/doctype/eventlog"
+	"dochook/doctype/record"
 )
 
 // state is a document as the running transaction sees it.
 type state struct {
-	Document
+	doctype.Document
 	exists bool   // there is a row, live or trashed
 	hash   []byte // of the stored record
 	dirty  bool   // to be written
@@ -64,11 +66,11 @@ func (t *txn) applyTogether(ctx context.Context, writes []*write) error {
 	if err != nil {
 		return err
 	}
-	decided := make([]*Event, len(writes))
+	decided := make([]*doctype.Event, len(writes))
 	for i, w := range writes {
 		decided[i] = t.decide(w, states[w.name])
 	}
-	if len(writes[0].def.uniqueFields()) > 0 {
+	if len(writes[0].def.UniqueFields()) > 0 {
 		if err := t.claimUnique(ctx, writes, states); err != nil {
 			return err
 		}
@@ -89,7 +91,7 @@ func (t *txn) applyTogether(ctx context.Context, writes []*write) error {
 
 // decide works out what a write does to the state it meets, updates that state
 // and returns the event, or nil with the outcome in w.
-func (t *txn) decide(w *write, st *state) *Event {
+func (t *txn) decide(w *write, st *state) *doctype.Event {
 	old := *st
 	next, event, err := plan(w, st)
 	if err == nil && event != "" && w.verb != verbTrash && w.verb != verbRestore {
@@ -99,8 +101,8 @@ func (t *txn) decide(w *write, st *state) *Event {
 		w.outcome, w.err = Rejected, err
 		return nil
 	}
-	var changed []Change
-	if event == OnUpdate {
+	var changed []record.Change
+	if event == doctype.OnUpdate {
 		if changed = w.def.Changes(old.Record, next); changed == nil {
 			event = ""
 		}
@@ -120,29 +122,29 @@ func (t *txn) decide(w *write, st *state) *Event {
 func plan(w *write, st *state) (next []byte, event string, err error) {
 	switch {
 	case w.verb == verbInsert && st.live():
-		return nil, "", Errorf(CodeConflict, "name", "%s %s already exists", w.def.Name, w.name)
+		return nil, "", doctype.Errorf(doctype.CodeConflict, "name", "%s %s already exists", w.def.Name, w.name)
 	case (w.verb == verbUpdate || w.verb == verbTrash) && !st.live(),
 		w.verb == verbRestore && !st.exists:
-		return nil, "", Errorf(CodeNotFound, "name", "%s %s not found", w.def.Name, w.name)
+		return nil, "", notFound(w.def.Name, w.name)
 	case w.verb == verbTrash:
-		return st.Record, OnTrash, nil
+		return st.Record, doctype.OnTrash, nil
 	case w.verb == verbRestore && st.live():
-		return nil, "", Errorf(CodeConflict, "name", "%s %s is not trashed", w.def.Name, w.name)
+		return nil, "", doctype.Errorf(doctype.CodeConflict, "name", "%s %s is not trashed", w.def.Name, w.name)
 	case w.verb == verbRestore:
-		return st.Record, OnInsert, nil
+		return st.Record, doctype.OnInsert, nil
 	case w.expected != nil && !st.Modified.Equal(*w.expected):
-		return nil, "", Errorf(CodeStale, "modified", "%s %s has been modified after you opened it", w.def.Name, w.name)
+		return nil, "", doctype.Errorf(doctype.CodeStale, "modified", "%s %s has been modified after you opened it", w.def.Name, w.name)
 	case !st.live() && w.verb == verbMerge:
-		return w.def.WithDefaults(w.record), OnInsert, nil
+		return w.def.WithDefaults(w.record), doctype.OnInsert, nil
 	case !st.live():
-		return w.record, OnInsert, nil
+		return w.record, doctype.OnInsert, nil
 	case w.verb == verbReplace:
 		if st.Record == nil || bytes.Equal(st.Record, w.record) {
 			return nil, "", nil
 		}
-		return w.record, OnUpdate, nil
+		return w.record, doctype.OnUpdate, nil
 	default:
-		return MergeRecord(st.Record, w.record), OnUpdate, nil
+		return record.Merge(st.Record, w.record), doctype.OnUpdate, nil
 	}
 }
 
@@ -163,14 +165,14 @@ func checkMerged(w *write, st *state, next []byte) error {
 		return err
 	}
 	if was, err := w.def.NameOf(st.Record, ""); err == nil && was != name {
-		return Errorf(CodeImmutable, w.def.KeyFields()[0], "%s cannot change: %s %s is named by it", w.def.KeyFields()[0], w.def.Name, w.name)
+		return doctype.Errorf(doctype.CodeImmutable, w.def.KeyFields()[0], "%s cannot change: %s %s is named by it", w.def.KeyFields()[0], w.def.Name, w.name)
 	}
 	return nil
 }
 
 // advance moves the state to its next version and makes the event of it.
-func (t *txn) advance(w *write, st *state, next []byte, event string, changed []Change) *Event {
-	restored := event == OnInsert && st.exists
+func (t *txn) advance(w *write, st *state, next []byte, event string, changed []record.Change) *doctype.Event {
+	restored := event == doctype.OnInsert && st.exists
 	if !st.exists {
 		st.Creation, st.Owner = t.now, w.user.Name
 	}
@@ -182,34 +184,26 @@ func (t *txn) advance(w *write, st *state, next []byte, event string, changed []
 	st.TrashedAt = nil
 	w.outcome = Updated
 	switch event {
-	case OnInsert:
+	case doctype.OnInsert:
 		w.outcome = Inserted
-	case OnTrash:
+	case doctype.OnTrash:
 		at := t.now
 		st.TrashedAt = &at
 		w.outcome = Trashed
 	}
 	w.doc = st.Document
-	ev := &Event{
-		ID: newEventID(), At: t.now, DocType: w.def.Name, Name: w.name, Event: event, Version: st.Version,
+	ev := &doctype.Event{
+		ID: eventlog.NewID(), At: t.now, DocType: w.def.Name, Name: w.name, Event: event, Version: st.Version,
 		Data: next, Job: w.job, Page: w.page, Restored: restored,
 		Owner: st.Owner, Creation: st.Creation, ModifiedBy: w.user.Name, KeyID: w.user.KeyID, Hops: w.user.Hops,
 	}
 	if changed != nil {
-		ev.Changed = AppendChanges(nil, changed)
+		ev.Changed = record.AppendChanges(nil, changed)
 	}
 	return ev
 }
 
-func newEventID() string {
-	id, err := uuid.NewV7()
-	if err != nil { // the random source failed, which crypto/rand does not survive either
-		return uuid.NewString()
-	}
-	return id.String()
-}
-
-func afterWrite(st *state, ev *Event) Write {
+func afterWrite(st *state, ev *doctype.Event) Write {
 	doc := st.Document
 	return Write{Event: ev.Event, Doc: &doc, Restored: ev.Restored}
 }
@@ -222,7 +216,7 @@ func (t *txn) applySingly(ctx context.Context, writes []*write) error {
 		err := t.savepoint(ctx, func() error { return t.applyOne(ctx, w) })
 		switch {
 		case err == nil:
-		case errors.Is(err, errRace) || CodeOf(err) == CodeInternal || CodeOf(err) == CodeUnavailable:
+		case errors.Is(err, errRace) || doctype.CodeOf(err) == doctype.CodeInternal || doctype.CodeOf(err) == doctype.CodeUnavailable:
 			return err // the transaction's trouble, not the document's
 		default:
 			w.outcome, w.err = Rejected, err
@@ -254,7 +248,7 @@ func (t *txn) applyOne(ctx context.Context, in *write) error {
 	if ev == nil {
 		return nil
 	}
-	if len(w.def.uniqueFields()) > 0 {
+	if len(w.def.UniqueFields()) > 0 {
 		if err := t.claimUnique(ctx, []*write{w}, states); err != nil {
 			return err
 		}
@@ -271,7 +265,7 @@ func (t *txn) applyOne(ctx context.Context, in *write) error {
 		seen.Old = &old
 	}
 	if ev.Changed != nil {
-		seen.Changed, _ = ParseChanges(ev.Changed)
+		seen.Changed, _ = record.ParseChanges(ev.Changed)
 	}
 	if err := t.s.triggers.run(ctx, ev.Event, &seen); err != nil {
 		return err
@@ -289,7 +283,7 @@ func (t *txn) before(ctx context.Context, w *write, st *state, wasLive bool) err
 	if err != nil || event == "" {
 		return err
 	}
-	doc := Document{DocType: w.def.Name, Name: w.name, Record: slices.Clone(next), Version: st.Version + 1,
+	doc := doctype.Document{DocType: w.def.Name, Name: w.name, Record: slices.Clone(next), Version: st.Version + 1,
 		Owner: st.Owner, Creation: st.Creation, Modified: t.now, ModifiedBy: w.user.Name}
 	seen := Write{Event: event, Doc: &doc, Restored: !wasLive && st.exists}
 	moments := []string{Validate, BeforeSave}
@@ -308,7 +302,7 @@ func (t *txn) before(ctx context.Context, w *write, st *state, wasLive bool) err
 	if bytes.Equal(doc.Record, next) {
 		return nil
 	}
-	if err := CheckRecord(doc.Record); err != nil {
+	if err := record.Check(doc.Record); err != nil {
 		return err
 	}
 	if err := w.def.Validate(doc.Record); err != nil {
@@ -316,7 +310,7 @@ func (t *txn) before(ctx context.Context, w *write, st *state, wasLive bool) err
 	}
 	if len(w.def.KeyFields()) > 0 && w.def.Autoname != "prompt" {
 		if name, err := w.def.NameOf(doc.Record, ""); err != nil || name != w.name {
-			return Errorf(CodeImmutable, w.def.KeyFields()[0], "a trigger changed the key of %s %s", w.def.Name, w.name)
+			return doctype.Errorf(doctype.CodeImmutable, w.def.KeyFields()[0], "a trigger changed the key of %s %s", w.def.Name, w.name)
 		}
 	}
 	// The trigger's record is final: the rest of the way replaces with it.

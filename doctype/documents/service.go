@@ -1,12 +1,13 @@
-package doctype
+package documents
 
 import (
 	"context"
-	"errors"
 	"log/slog"
 	"sync"
 	"time"
 
+	"dochook/doctype"
+	"dochook/doctype/eventlog"
 	"dochook/migrations"
 )
 
@@ -31,6 +32,7 @@ type Options struct {
 // called from any goroutine.
 type Service struct {
 	db       *migrations.DB
+	events   *eventlog.Log
 	now      func() time.Time
 	log      *slog.Logger
 	notify   func([]string)
@@ -43,7 +45,7 @@ type Service struct {
 
 // New returns a Service on db; it starts nothing.
 func New(db *migrations.DB, o Options) *Service {
-	s := &Service{db: db, now: o.Now, log: o.Logger, notify: o.Committed, ttl: o.DefinitionTTL}
+	s := &Service{db: db, events: eventlog.New(db), now: o.Now, log: o.Logger, notify: o.Committed, ttl: o.DefinitionTTL}
 	if s.now == nil {
 		s.now = time.Now
 	}
@@ -64,13 +66,16 @@ func New(db *migrations.DB, o Options) *Service {
 	return s
 }
 
+// Log returns the log that this Service writes its events to.
+func (s *Service) Log() *eventlog.Log { return s.events }
+
 // moment is now in µs, as stored.
 func (s *Service) moment() time.Time { return s.now().UTC().Truncate(time.Microsecond) }
 
 func fromMicros(us int64) time.Time { return time.UnixMicro(us).UTC() }
 
 type cachedDefinition struct {
-	def *Definition
+	def *doctype.Definition
 	at  time.Time
 }
 
@@ -80,18 +85,18 @@ type definitions struct {
 }
 
 // Definition returns the compiled DocType; not_found if there is none.
-func (s *Service) Definition(ctx context.Context, name string) (*Definition, error) {
+func (s *Service) Definition(ctx context.Context, name string) (*doctype.Definition, error) {
 	s.defs.mu.RLock()
 	c, ok := s.defs.byName[name]
 	s.defs.mu.RUnlock()
 	if ok && time.Since(c.at) < s.ttl {
 		return c.def, nil
 	}
-	row, err := s.loadDefinition(ctx, name)
+	stored, err := s.DocType(ctx, name)
 	if err != nil {
 		return nil, err
 	}
-	def, err := compileStored(row.Data)
+	def, err := doctype.Compile(stored.DocType)
 	if err != nil {
 		return nil, err
 	}
@@ -106,17 +111,4 @@ func (s *Service) Forget() {
 	s.defs.mu.Lock()
 	clear(s.defs.byName)
 	s.defs.mu.Unlock()
-}
-
-// CodeOf returns the code word of an error of this module, "" for nil and
-// CodeInternal for any foreign error.
-func CodeOf(err error) string {
-	if err == nil {
-		return ""
-	}
-	var coded interface{ Code() string }
-	if errors.As(err, &coded) {
-		return coded.Code()
-	}
-	return CodeInternal
 }

@@ -1,4 +1,4 @@
-package doctype
+package documents
 
 import (
 	"context"
@@ -7,6 +7,9 @@ import (
 	"log/slog"
 	"runtime/debug"
 	"sync"
+
+	"dochook/doctype"
+	"dochook/doctype/record"
 )
 
 // Moments at which a trigger can run beside OnInsert, OnUpdate and OnTrash.
@@ -19,11 +22,11 @@ const (
 
 // Change of a document as a trigger sees it.
 type Write struct {
-	Moment   string    // when the trigger runs
-	Event    string    // on_insert, on_update or on_trash; "" before it is known
-	Doc      *Document // as it will be or is saved; Record may be replaced before it is saved
-	Old      *Document // previous version; nil on insert
-	Changed  []Change  // what differs; set from on_update on
+	Moment   string            // when the trigger runs
+	Event    string            // on_insert, on_update or on_trash; "" before it is known
+	Doc      *doctype.Document // as it will be or is saved; Record may be replaced before it is saved
+	Old      *doctype.Document // previous version; nil on insert
+	Changed  []record.Change   // what differs; set from on_update on
 	Restored bool
 }
 
@@ -46,39 +49,39 @@ type triggers struct {
 // On registers a trigger for a DocType ("*" = all) and a moment, under a name
 // that callers see when it rejects a document. Triggers of the DocType run
 // first, then those of "*", in order of registration. Register before serving.
-func (s *Service) On(doctype, moment, name string, fn Trigger) error {
+func (s *Service) On(docType, moment, name string, fn Trigger) error {
 	switch moment {
-	case BeforeInsert, Validate, BeforeSave, OnInsert, OnUpdate, OnTrash, AfterCommit:
+	case BeforeInsert, Validate, BeforeSave, doctype.OnInsert, doctype.OnUpdate, doctype.OnTrash, AfterCommit:
 	default:
-		return Errorf(CodeInvalid, "moment", "no trigger runs at %q", moment)
+		return doctype.Errorf(doctype.CodeInvalid, "moment", "no trigger runs at %q", moment)
 	}
-	if fn == nil || doctype == "" || name == "" {
-		return Errorf(CodeInvalid, "trigger", "a trigger needs a DocType (or *), a name and a function")
+	if fn == nil || docType == "" || name == "" {
+		return doctype.Errorf(doctype.CodeInvalid, "trigger", "a trigger needs a DocType (or *), a name and a function")
 	}
 	s.triggers.mu.Lock()
 	defer s.triggers.mu.Unlock()
-	key := [2]string{doctype, moment}
+	key := [2]string{docType, moment}
 	s.triggers.list[key] = append(s.triggers.list[key], handler{name, fn})
 	return nil
 }
 
 // inTransaction reports whether any trigger of the DocType runs inside the
 // transaction, which is when documents are written one by one.
-func (t *triggers) inTransaction(doctype string) bool {
+func (t *triggers) inTransaction(docType string) bool {
 	t.mu.RLock()
 	defer t.mu.RUnlock()
 	for key := range t.list {
-		if (key[0] == doctype || key[0] == "*") && key[1] != AfterCommit {
+		if (key[0] == docType || key[0] == "*") && key[1] != AfterCommit {
 			return true
 		}
 	}
 	return false
 }
 
-func (t *triggers) of(doctype, moment string) []handler {
+func (t *triggers) of(docType, moment string) []handler {
 	t.mu.RLock()
 	defer t.mu.RUnlock()
-	own, all := t.list[[2]string{doctype, moment}], t.list[[2]string{"*", moment}]
+	own, all := t.list[[2]string{docType, moment}], t.list[[2]string{"*", moment}]
 	if len(own)+len(all) == 0 {
 		return nil
 	}
@@ -100,8 +103,8 @@ func (t *triggers) run(ctx context.Context, moment string, w *Write) error {
 func callTrigger(ctx context.Context, h handler, w *Write) (err error) {
 	defer func() {
 		if p := recover(); p != nil {
-			err = &Error{
-				CodeWord: CodeTrigger, Message: fmt.Sprintf("%s trigger %q panicked", w.Moment, h.name),
+			err = &doctype.Error{
+				CodeWord: doctype.CodeTrigger, Message: fmt.Sprintf("%s trigger %q panicked", w.Moment, h.name),
 				Err: fmt.Errorf("panic: %v\n%s", p, debug.Stack()),
 			}
 		}
@@ -110,12 +113,12 @@ func callTrigger(ctx context.Context, h handler, w *Write) (err error) {
 	if err == nil {
 		return nil
 	}
-	var own *Error
-	if errors.As(err, &own) && own.CodeWord == CodeTrigger {
+	var own *doctype.Error
+	if errors.As(err, &own) && own.CodeWord == doctype.CodeTrigger {
 		return err // a nested write's trigger has named itself already
 	}
 	// The text is the program's own: it was registered by whoever runs this process.
-	return &Error{CodeWord: CodeTrigger, Message: fmt.Sprintf("%s trigger %q: %s", w.Moment, h.name, err), Err: err}
+	return &doctype.Error{CodeWord: doctype.CodeTrigger, Message: fmt.Sprintf("%s trigger %q: %s", w.Moment, h.name, err), Err: err}
 }
 
 // afterCommit runs the AfterCommit triggers of what was written.

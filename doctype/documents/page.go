@@ -1,4 +1,4 @@
-package doctype
+package documents
 
 import (
 	"bytes"
@@ -7,8 +7,10 @@ import (
 	"database/sql"
 	"encoding/json"
 	"errors"
+	"slices"
 	"time"
 
+	"dochook/doctype"
 	"dochook/migrations"
 )
 
@@ -69,20 +71,21 @@ const idempotencyLife = 24 * time.Hour
 
 // WritePage writes a page in one transaction with its events. Bad records are
 // rejected alone; a name that comes twice is written once, as it came last.
-func (s *Service) WritePage(ctx context.Context, doctype string, p Page) (PageResult, error) {
-	def, err := s.Definition(ctx, doctype)
+func (s *Service) WritePage(ctx context.Context, docType string, p Page) (PageResult, error) {
+	def, err := s.Definition(ctx, docType)
 	if err != nil {
 		return PageResult{}, err
 	}
-	writes, lines, err := preparePage(def, p, UserOf(ctx))
+	writes, lines, err := preparePage(def, p, doctype.UserOf(ctx))
 	if err != nil {
 		return PageResult{}, err
 	}
+	pending := slices.DeleteFunc(slices.Clone(writes), func(w *write) bool { return w == nil })
 	if p.IdempotencyKey == "" {
-		if len(writes) == 0 {
+		if len(pending) == 0 {
 			return tally(lines, nil), nil
 		}
-		err := s.inTx(ctx, func(ctx context.Context, t *txn) error { return t.apply(ctx, compact(writes)) })
+		err := s.inTx(ctx, func(ctx context.Context, t *txn) error { return t.apply(ctx, pending) })
 		return tally(lines, writes), err
 	}
 	var result PageResult
@@ -92,7 +95,7 @@ func (s *Service) WritePage(ctx context.Context, doctype string, p Page) (PageRe
 		if result, done, err = t.repeated(ctx, p, hash); done || err != nil {
 			return err
 		}
-		if err := t.apply(ctx, compact(writes)); err != nil {
+		if err := t.apply(ctx, pending); err != nil {
 			return err
 		}
 		result = tally(lines, writes)
@@ -103,14 +106,14 @@ func (s *Service) WritePage(ctx context.Context, doctype string, p Page) (PageRe
 
 // preparePage checks each record. writes has an entry per line, nil where there
 // is nothing to write: rejected lines and all but the last of a name.
-func preparePage(def *Definition, p Page, user User) (writes []*write, lines []Line, err error) {
+func preparePage(def *doctype.Definition, p Page, user doctype.User) (writes []*write, lines []Line, err error) {
 	verb := verbReplace
 	switch p.Mode {
 	case Replace, "":
 	case Merge:
 		verb = verbMerge
 	default:
-		return nil, nil, Errorf(CodeInvalid, "mode", "mode is replace or merge, not %q", p.Mode)
+		return nil, nil, doctype.Errorf(doctype.CodeInvalid, "mode", "mode is replace or merge, not %q", p.Mode)
 	}
 	writes, lines = make([]*write, len(p.Records)), make([]Line, len(p.Records))
 	last := make(map[string]int, len(p.Records))
@@ -134,8 +137,8 @@ func preparePage(def *Definition, p Page, user User) (writes []*write, lines []L
 }
 
 func (l *Line) reject(err error) {
-	l.Outcome, l.Code, l.Message = Rejected, CodeOf(err), "internal error"
-	var own *Error
+	l.Outcome, l.Code, l.Message = Rejected, doctype.CodeOf(err), "internal error"
+	var own *doctype.Error
 	var coded interface {
 		error
 		Code() string
@@ -143,19 +146,9 @@ func (l *Line) reject(err error) {
 	switch {
 	case errors.As(err, &own):
 		l.Field, l.Message = own.Field, own.Message
-	case errors.As(err, &coded):
+	case errors.As(err, &coded): // such as one of the reader of the body, or of the record itself
 		l.Code, l.Message = coded.Code(), coded.Error()
 	}
-}
-
-func compact(writes []*write) []*write {
-	out := make([]*write, 0, len(writes))
-	for _, w := range writes {
-		if w != nil {
-			out = append(out, w)
-		}
-	}
-	return out
 }
 
 func tally(lines []Line, writes []*write) PageResult {
@@ -207,7 +200,7 @@ func (t *txn) repeated(ctx context.Context, p Page, hash []byte) (r PageResult, 
 	case err != nil:
 		return r, false, wrap("look up idempotency key", err)
 	case !bytes.Equal(storedHash, hash):
-		return r, false, Errorf(CodeIdempotencyMismatch, "Idempotency-Key", "page %d under this key had another body", p.Number)
+		return r, false, doctype.Errorf(CodeIdempotencyMismatch, "Idempotency-Key", "page %d under this key had another body", p.Number)
 	}
 	r.Repeated = true
 	return r, true, wrap("read idempotency record", json.Unmarshal([]byte(answer), &r))
@@ -229,13 +222,7 @@ func (t *txn) remember(ctx context.Context, p Page, hash []byte, r PageResult) e
 	_, err = t.tx.ExecContext(ctx, "INSERT INTO idempotency (key, page, hash, answer, at) VALUES (?, ?, ?, ?, ?)",
 		p.IdempotencyKey, p.Number, hash, string(answer), t.now.UnixMicro())
 	if migrations.IsConflict(err) {
-		return Errorf(CodeIdempotencyBusy, "Idempotency-Key", "page %d under this key is being written by another request", p.Number)
+		return doctype.Errorf(CodeIdempotencyBusy, "Idempotency-Key", "page %d under this key is being written by another request", p.Number)
 	}
 	return wrap("record idempotency key", err)
 }
-
-// Codes of a page whose Idempotency-Key was used before.
-const (
-	CodeIdempotencyMismatch = "idempotency_mismatch"
-	CodeIdempotencyBusy     = "idempotency_busy"
-)

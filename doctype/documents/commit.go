@@ -1,4 +1,4 @@
-package doctype
+package documents
 
 import (
 	"context"
@@ -10,12 +10,9 @@ import (
 
 	"github.com/uptrace/bun"
 
+	"dochook/doctype"
 	"dochook/migrations"
 )
-
-// errRace: another transaction wrote one of our documents in between. The whole
-// transaction is run again.
-var errRace = errors.New("documents changed concurrently")
 
 const (
 	maxTries     = 8
@@ -30,7 +27,7 @@ type txn struct {
 	tx     bun.Tx
 	now    time.Time
 	again  bool // PostgreSQL: a try after another transaction came in between
-	events []Event
+	events []doctype.Event
 	after  []Write // for after_commit triggers
 }
 
@@ -66,7 +63,7 @@ func (s *Service) inTx(ctx context.Context, fn func(ctx context.Context, t *txn)
 			if err := fn(context.WithValue(ctx, txnKey{}, t), t); err != nil {
 				return err
 			}
-			return t.appendLog(ctx)
+			return s.events.Append(ctx, t.tx, t.events)
 		})
 		if err == nil {
 			break
@@ -196,7 +193,9 @@ func (s *Service) lead(ctx context.Context) {
 	}
 	s.group.mu.Unlock()
 	for _, w := range batch {
-		w.err = err
+		if err != nil {
+			w.err = err
+		}
 		w.turn <- false
 	}
 }
@@ -214,5 +213,13 @@ func (s *Service) writeGroup(ctx context.Context, batch []*waiter) (err error) {
 	for i, w := range batch {
 		writes[i] = w.write
 	}
-	return s.inTx(ctx, func(ctx context.Context, t *txn) error { return t.apply(ctx, writes) })
+	err = s.inTx(ctx, func(ctx context.Context, t *txn) error { return t.apply(ctx, writes) })
+	if len(batch) == 1 || doctype.CodeOf(err) != doctype.CodeInternal {
+		return err
+	}
+	// One of them breaks the transaction in a way no check foresaw: let it fail alone.
+	for _, w := range batch {
+		w.err = s.inTx(ctx, func(ctx context.Context, t *txn) error { return t.apply(ctx, []*write{w.write}) })
+	}
+	return nil
 }

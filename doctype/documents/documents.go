@@ -1,0 +1,59 @@
+package documents
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+
+	"dochook/doctype"
+	"dochook/doctype/query"
+)
+
+// Get returns a live document; not_found if there is none.
+func (s *Service) Get(ctx context.Context, docType, name string) (doctype.Document, error) {
+	if _, err := s.Definition(ctx, docType); err != nil {
+		return doctype.Document{}, err
+	}
+	if doctype.CheckName(name) != nil {
+		return doctype.Document{}, notFound(docType, name)
+	}
+	row := s.reader(ctx).QueryRowContext(ctx, "SELECT "+documentColumns+" FROM documents WHERE doctype = ? AND name = ? AND trashed_at IS NULL", docType, name)
+	d, err := scanDocument(row, docType)
+	if errors.Is(err, sql.ErrNoRows) {
+		return doctype.Document{}, notFound(docType, name)
+	}
+	return d, unavailable(err)
+}
+
+// List returns live documents that pass the query's filters, in its order.
+func (s *Service) List(ctx context.Context, docType string, q query.Query) ([]doctype.Document, error) {
+	def, err := s.Definition(ctx, docType)
+	if err != nil {
+		return nil, err
+	}
+	rows, err := selectRows(ctx, s.reader(ctx), s.source("documents", def.Knows), "documents", documentColumns,
+		"doctype = ? AND trashed_at IS NULL", []any{docType}, q)
+	if err != nil {
+		return nil, unavailable(err)
+	}
+	defer func() { _ = rows.Close() }()
+	var out []doctype.Document
+	for rows.Next() {
+		d, err := scanDocument(rows, docType)
+		if err != nil {
+			return nil, err
+		}
+		out = append(out, d)
+	}
+	return out, unavailable(wrap("list documents", rows.Err()))
+}
+
+// Count counts the live documents that pass the query's filters.
+func (s *Service) Count(ctx context.Context, docType string, q query.Query) (int64, error) {
+	def, err := s.Definition(ctx, docType)
+	if err != nil {
+		return 0, err
+	}
+	n, err := count(ctx, s.reader(ctx), s.source("documents", def.Knows), "documents", "doctype = ? AND trashed_at IS NULL", []any{docType}, q)
+	return n, unavailable(err)
+}

@@ -1,0 +1,65 @@
+package eventlog
+
+import (
+	"context"
+
+	"github.com/google/uuid"
+	"github.com/uptrace/bun"
+
+	"dochook/doctype"
+	"dochook/migrations/rows"
+)
+
+// logLock is the advisory lock that puts commits of events in order ("dochook").
+const logLock = 0x646f63686f6f6b
+
+// Append writes events in their order as the last step of the transaction tx, and tells [Channel] on PostgreSQL.
+// The positions are the database's; Pos is not looked at.
+func (l *Log) Append(ctx context.Context, tx bun.Tx, events []doctype.Event) error {
+	n := len(events)
+	if n == 0 {
+		return nil
+	}
+	if l.db.Postgres() {
+		if _, err := tx.Tx.ExecContext(ctx, "SELECT pg_advisory_xact_lock($1), pg_notify($2, '')", int64(logLock), Channel); err != nil {
+			return wrap("lock the log", err)
+		}
+	}
+	ids, doctypes, names, kinds := make([]string, n), make([]string, n), make([]string, n), make([]string, n)
+	datas, owners, by, keys := make([]string, n), make([]string, n), make([]string, n), make([]string, n)
+	changed, jobs, pages := make([]*string, n), make([]*string, n), make([]*int64, n)
+	ats, versions, restored, creations, hops := make([]int64, n), make([]int64, n), make([]int64, n), make([]int64, n), make([]int64, n)
+	for i := range events {
+		e := &events[i]
+		ids[i], doctypes[i], names[i], kinds[i] = e.ID, e.DocType, e.Name, e.Event
+		datas[i], owners[i], by[i], keys[i] = string(e.Data), e.Owner, e.ModifiedBy, e.KeyID
+		ats[i], versions[i], creations[i], hops[i] = e.At.UnixMicro(), e.Version, e.Creation.UnixMicro(), e.Hops
+		if e.Restored {
+			restored[i] = 1
+		}
+		if e.Changed != nil {
+			text := string(e.Changed)
+			changed[i] = &text
+		}
+		if e.Job != "" {
+			jobs[i], pages[i] = &e.Job, &e.Page
+		}
+	}
+	_, err := rows.Insert(ctx, tx, "events", []rows.Column{
+		{Name: "id", Values: ids}, {Name: "at", Values: ats}, {Name: "doctype", Values: doctypes}, {Name: "name", Values: names},
+		{Name: "event", Values: kinds}, {Name: "version", Values: versions}, {Name: "data", Values: datas},
+		{Name: "changed", Values: changed}, {Name: "job", Values: jobs}, {Name: "page", Values: pages},
+		{Name: "restored", Values: restored}, {Name: "owner", Values: owners}, {Name: "creation", Values: creations},
+		{Name: "modified_by", Values: by}, {Name: "key_id", Values: keys}, {Name: "hops", Values: hops},
+	}, "")
+	return wrap("append to the log", err)
+}
+
+// NewID returns an id for an event: a UUID (RFC 9562) of version 7.
+func NewID() string {
+	id, err := uuid.NewV7()
+	if err != nil { // the random source failed, which crypto/rand does not survive either
+		return uuid.NewString()
+	}
+	return id.String()
+}

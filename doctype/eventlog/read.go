@@ -1,0 +1,102 @@
+package eventlog
+
+import (
+	"context"
+	"database/sql"
+	"strings"
+	"time"
+
+	"github.com/uptrace/bun"
+
+	"dochook/doctype"
+	"dochook/migrations"
+)
+
+const eventColumns = "pos, id, at, doctype, name, event, version, data, changed, job, page, restored, owner, creation, modified_by, key_id, hops"
+
+// Channel is the PostgreSQL notification channel told of new events.
+const Channel = "dochook_events"
+
+// Log reads and extends the log. Its methods may be called from any goroutine.
+type Log struct{ db *migrations.DB }
+
+// New returns the Log of db.
+func New(db *migrations.DB) *Log { return &Log{db: db} }
+
+// Head is the position of the last event, 0 for an empty log.
+func (l *Log) Head(ctx context.Context) (int64, error) {
+	var head int64
+	err := l.db.Read.QueryRowContext(ctx, "SELECT coalesce(max(pos), 0) FROM events").Scan(&head)
+	return head, Unavailable(wrap("read the log's end", err))
+}
+
+// Range selects events: after < pos <= upto (0 = the end), of one DocType ("" =
+// all), at most limit of them, and none after Bytes of records were read (0 = no
+// bound).
+type Range struct {
+	After, Upto int64
+	DocType     string
+	Limit       int
+	Bytes       int
+}
+
+// Events reads the log in order of positions.
+func (l *Log) Events(ctx context.Context, r Range) ([]doctype.Event, error) {
+	where, args := []string{"pos > ?"}, []any{r.After}
+	if r.Upto > 0 {
+		where, args = append(where, "pos <= ?"), append(args, r.Upto)
+	}
+	if r.DocType != "" {
+		where, args = append(where, "doctype = ?"), append(args, r.DocType)
+	}
+	return l.read(ctx, r.Bytes, strings.Join(where, " AND ")+" ORDER BY pos LIMIT ?", append(args, r.Limit)...)
+}
+
+// At returns the events at the given positions, in order; those no longer
+// in the log are missing.
+func (l *Log) At(ctx context.Context, pos []int64) ([]doctype.Event, error) {
+	if len(pos) == 0 {
+		return nil, nil
+	}
+	return l.read(ctx, 0, "pos IN (?) ORDER BY pos", bun.In(pos))
+}
+
+// History lists the events of one document that are still in the log, newest
+// first, at most limit.
+func (l *Log) History(ctx context.Context, docType, name string, limit int) ([]doctype.Event, error) {
+	return l.read(ctx, 0, "doctype = ? AND name = ? ORDER BY pos DESC LIMIT ?", docType, name, limit)
+}
+
+func (l *Log) read(ctx context.Context, most int, where string, args ...any) ([]doctype.Event, error) {
+	rows, err := l.db.Read.QueryContext(ctx, "SELECT "+eventColumns+" FROM events WHERE "+where, args...)
+	if err != nil {
+		return nil, Unavailable(wrap("read the log", err))
+	}
+	defer func() { _ = rows.Close() }()
+	var out []doctype.Event
+	size := 0
+	for rows.Next() {
+		e, err := scanEvent(rows)
+		if err != nil {
+			return nil, err
+		}
+		out = append(out, e)
+		if size += len(e.Data) + len(e.Changed); most > 0 && size >= most {
+			return out, nil
+		}
+	}
+	return out, Unavailable(wrap("read the log", rows.Err()))
+}
+
+func scanEvent(rows *sql.Rows) (doctype.Event, error) {
+	var e doctype.Event
+	var at, creation int64
+	var page sql.NullInt64
+	var job sql.NullString
+	err := rows.Scan(&e.Pos, &e.ID, &at, &e.DocType, &e.Name, &e.Event, &e.Version, &e.Data, &e.Changed, &job, &page,
+		&e.Restored, &e.Owner, &creation, &e.ModifiedBy, &e.KeyID, &e.Hops)
+	e.At, e.Creation, e.Job, e.Page = micros(at), micros(creation), job.String, page.Int64
+	return e, wrap("read event", err)
+}
+
+func micros(us int64) time.Time { return time.UnixMicro(us).UTC() }
