@@ -7,10 +7,10 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/go-json-experiment/json/jsontext"
+
 	"dochook/doctype"
 	"dochook/doctype/record"
-
-	"github.com/go-json-experiment/json/jsontext"
 )
 
 func TestNameOf(t *testing.T) {

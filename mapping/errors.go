@@ -36,6 +36,9 @@ type Error struct {
 // Code is the word for programs.
 func (e *Error) Code() string { return e.Kind }
 
+// FieldName is where the text stands, or "".
+func (e *Error) FieldName() string { return e.Field }
+
 // Error is the text for people: field, message and position.
 func (e *Error) Error() string {
 	var b strings.Builder

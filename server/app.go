@@ -10,7 +10,8 @@ import (
 	"sync"
 	"time"
 
-	"dochook/doctype"
+	"dochook/doctype/documents"
+	"dochook/doctype/eventlog"
 	"dochook/hooks"
 	"dochook/hooks/courier"
 	"dochook/hooks/ledger"
@@ -33,7 +34,7 @@ type Options struct {
 
 // App is the whole service on one database.
 type App struct {
-	Documents *doctype.Service
+	Documents *documents.Service
 	Webhooks  *hooks.Service
 	Ledger    *ledger.Store
 	Couriers  *courier.Engine
@@ -68,12 +69,12 @@ func New(db *migrations.DB, config Config, o Options) (*App, error) {
 		a.log = slog.New(slog.DiscardHandler)
 	}
 	a.Ledger = ledger.New(db)
-	a.Documents = doctype.New(db, doctype.Options{Logger: a.log, Committed: a.wake, Defined: a.announce})
+	a.Documents = documents.New(db, documents.Options{Logger: a.log, Committed: a.wake, Defined: a.announce})
 	a.Webhooks = hooks.New(db, guard, a.Ledger, hooks.Options{Changed: func() {
 		a.Couriers.Review()
 		a.announce()
 	}})
-	a.Couriers = courier.New(a.Documents, a.Webhooks, a.Ledger, guard, courier.Options{
+	a.Couriers = courier.New(a.Documents.Log(), a.Webhooks, a.Ledger, guard, courier.Options{
 		Logger: a.log, Version: config.Version, Exclusive: !db.Postgres(),
 	})
 	a.Keys = access.New(db, access.Options{Logger: a.log})
@@ -112,7 +113,7 @@ func (a *App) Start(ctx context.Context) error {
 	var running sync.WaitGroup
 	running.Go(func() { a.Couriers.Run(run) })
 	if a.db.Postgres() {
-		running.Go(func() { a.listen(run, doctype.EventsChannel, func(string) { a.Couriers.Wake(nil) }) })
+		running.Go(func() { a.listen(run, eventlog.Channel, func(string) { a.Couriers.Wake(nil) }) })
 		running.Go(func() {
 			a.listen(run, definitionsChannel, func(string) {
 				a.Documents.Forget()

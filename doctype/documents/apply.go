@@ -283,8 +283,10 @@ func (t *txn) before(ctx context.Context, w *write, st *state, wasLive bool) err
 	if err != nil || event == "" {
 		return err
 	}
-	doc := doctype.Document{DocType: w.def.Name, Name: w.name, Record: slices.Clone(next), Version: st.Version + 1,
-		Owner: st.Owner, Creation: st.Creation, Modified: t.now, ModifiedBy: w.user.Name}
+	doc := doctype.Document{
+		DocType: w.def.Name, Name: w.name, Record: slices.Clone(next), Version: st.Version + 1,
+		Owner: st.Owner, Creation: st.Creation, Modified: t.now, ModifiedBy: w.user.Name,
+	}
 	seen := Write{Event: event, Doc: &doc, Restored: !wasLive && st.exists}
 	moments := []string{Validate, BeforeSave}
 	if wasLive {

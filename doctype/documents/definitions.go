@@ -145,26 +145,13 @@ func (s *Service) redefined(err error) error {
 
 // DocTypes lists stored DocTypes.
 func (s *Service) DocTypes(ctx context.Context, q query.Query) ([]Stored, error) {
-	src := s.source("doctypes", nil)
-	rows, err := selectRows(ctx, s.db.Read, src, "doctypes", definitionColumns, "", nil, q)
-	if err != nil {
-		return nil, err
-	}
-	defer func() { _ = rows.Close() }()
-	var out []Stored
-	for rows.Next() {
-		d, err := scanStored(rows)
-		if err != nil {
-			return nil, err
-		}
-		out = append(out, d)
-	}
-	return out, wrap("list DocTypes", rows.Err())
+	l := s.listing("doctypes", definitionColumns, nil)
+	return list(ctx, s.db.Read, l, q, func(r *sql.Rows) (Stored, error) { return scanStored(r) })
 }
 
 // CountDocTypes counts what DocTypes lists without a limit.
 func (s *Service) CountDocTypes(ctx context.Context, q query.Query) (int64, error) {
-	return count(ctx, s.db.Read, s.source("doctypes", nil), "doctypes", "", nil, q)
+	return count(ctx, s.db.Read, s.listing("doctypes", definitionColumns, nil), q)
 }
 
 // anyDocument reports whether there is a document of the DocType, live or trashed, that also meets the condition.

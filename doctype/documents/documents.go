@@ -31,21 +31,7 @@ func (s *Service) List(ctx context.Context, docType string, q query.Query) ([]do
 	if err != nil {
 		return nil, err
 	}
-	rows, err := selectRows(ctx, s.reader(ctx), s.source("documents", def.Knows), "documents", documentColumns,
-		"doctype = ? AND trashed_at IS NULL", []any{docType}, q)
-	if err != nil {
-		return nil, unavailable(err)
-	}
-	defer func() { _ = rows.Close() }()
-	var out []doctype.Document
-	for rows.Next() {
-		d, err := scanDocument(rows, docType)
-		if err != nil {
-			return nil, err
-		}
-		out = append(out, d)
-	}
-	return out, unavailable(wrap("list documents", rows.Err()))
+	return list(ctx, s.reader(ctx), s.living(def), q, func(r *sql.Rows) (doctype.Document, error) { return scanDocument(r, docType) })
 }
 
 // Count counts the live documents that pass the query's filters.
@@ -54,6 +40,5 @@ func (s *Service) Count(ctx context.Context, docType string, q query.Query) (int
 	if err != nil {
 		return 0, err
 	}
-	n, err := count(ctx, s.reader(ctx), s.source("documents", def.Knows), "documents", "doctype = ? AND trashed_at IS NULL", []any{docType}, q)
-	return n, unavailable(err)
+	return count(ctx, s.reader(ctx), s.living(def), q)
 }

@@ -172,6 +172,7 @@ func tally(lines []Line, writes []*write) PageResult {
 			r.Duplicates++
 		case Rejected:
 			r.Rejected++
+		case Trashed: // no page does that
 		}
 	}
 	return r

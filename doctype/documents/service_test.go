@@ -285,8 +285,11 @@ func TestTriggers(t *testing.T) {
 		on("Product", documents.AfterCommit, "after", pass)
 
 		p := documents.Page{Records: []documents.Record{
-			{Line: 1, Data: []byte(`{"sku":"a"}`)}, {Line: 2, Data: []byte(`{"sku":"b","price":-1}`)}, {Line: 3, Data: []byte(`{"sku":"c","x":"boom"}`)},
-			{Line: 4, Data: []byte(`{"sku":"d","x":"late"}`)}, {Line: 5, Data: []byte(`{"sku":"e"}`)},
+			{Line: 1, Data: []byte(`{"sku":"a"}`)},
+			{Line: 2, Data: []byte(`{"sku":"b","price":-1}`)},
+			{Line: 3, Data: []byte(`{"sku":"c","x":"boom"}`)},
+			{Line: 4, Data: []byte(`{"sku":"d","x":"late"}`)},
+			{Line: 5, Data: []byte(`{"sku":"e"}`)},
 		}}
 		r, err := s.WritePage(ctx, "Product", p)
 		if err != nil || r.Inserted != 2 || r.Rejected != 3 {

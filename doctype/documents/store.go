@@ -48,13 +48,7 @@ func (t *txn) load(ctx context.Context, writes []*write) (map[string]*state, err
 		return states, scanStates(rows, writes[0].def.Name, states)
 	}
 	for chunk := range slices.Chunk(names, 500) {
-		args := make([]any, 0, len(chunk)+1)
-		args = append(args, writes[0].def.Name)
-		for _, n := range chunk {
-			args = append(args, n)
-		}
-		rows, err := t.tx.Tx.QueryContext(ctx, "SELECT "+documentColumns+" FROM documents WHERE doctype = ? AND name IN (?"+
-			strings.Repeat(", ?", len(chunk)-1)+")", args...)
+		rows, err := t.lookUp(ctx, "SELECT "+documentColumns+" FROM documents WHERE doctype = ? AND name IN ", writes[0].def.Name, chunk)
 		if err != nil {
 			return nil, wrap("load documents", err)
 		}
@@ -63,6 +57,16 @@ func (t *txn) load(ctx context.Context, writes []*write) (map[string]*state, err
 		}
 	}
 	return states, nil
+}
+
+// lookUp runs a statement that ends in IN, for the first argument and a list of texts (never none).
+func (t *txn) lookUp(ctx context.Context, statement, first string, texts []string) (*sql.Rows, error) {
+	args := make([]any, 0, len(texts)+1)
+	args = append(args, first)
+	for _, text := range texts {
+		args = append(args, text)
+	}
+	return t.tx.QueryContext(ctx, statement+"(?"+strings.Repeat(", ?", len(texts)-1)+")", args...)
 }
 
 func scanStates(rows *sql.Rows, docType string, states map[string]*state) error {
@@ -117,9 +121,16 @@ func (t *txn) save(ctx context.Context, docType string, changed []*state) error 
 		}
 	}
 	written, err := rows.Insert(ctx, t.tx, "documents", []rows.Column{
-		{Name: "doctype", Values: doctypes}, {Name: "name", Values: names}, {Name: "data", Values: datas}, {Name: "hash", Values: hashes},
-		{Name: "version", Values: versions}, {Name: "owner", Values: owners}, {Name: "creation", Values: creations},
-		{Name: "modified", Values: modified}, {Name: "modified_by", Values: by}, {Name: "trashed_at", Values: trashed},
+		{Name: "doctype", Values: doctypes},
+		{Name: "name", Values: names},
+		{Name: "data", Values: datas},
+		{Name: "hash", Values: hashes},
+		{Name: "version", Values: versions},
+		{Name: "owner", Values: owners},
+		{Name: "creation", Values: creations},
+		{Name: "modified", Values: modified},
+		{Name: "modified_by", Values: by},
+		{Name: "trashed_at", Values: trashed},
 	}, `ON CONFLICT (doctype, name) DO UPDATE SET data = excluded.data, hash = excluded.hash, version = excluded.version,
 		modified = excluded.modified, modified_by = excluded.modified_by, trashed_at = excluded.trashed_at
 		WHERE documents.version = excluded.version - 1`)
@@ -132,26 +143,53 @@ func (t *txn) save(ctx context.Context, docType string, changed []*state) error 
 	return nil
 }
 
-// source describes a table with the standard columns and JSON text in data.
-func (s *Service) source(table string, known func(string) bool) query.Source {
-	return query.Source{Postgres: s.db.Postgres(), Columns: query.StandardColumns(), JSON: table + ".data", Known: known}
+// listing is what a list or count selects from: a table with the standard columns and JSON text in data.
+type listing struct {
+	query.Source
+	table, columns string
+	restrict       string // a condition before the query's own, or ""
+	args           []any  // of restrict
 }
 
-func selectRows(ctx context.Context, db bun.IDB, src query.Source, table, columns, restrict string, args []any, q query.Query) (*sql.Rows, error) {
-	text, all, err := src.Select(columns, table, restrict, args, q)
+func (s *Service) listing(table, columns string, known func(string) bool) listing {
+	src := query.Source{Postgres: s.db.Postgres(), Columns: query.StandardColumns(), JSON: table + ".data", Known: known}
+	return listing{Source: src, table: table, columns: columns}
+}
+
+// living lists the live documents of a DocType.
+func (s *Service) living(def *doctype.Definition) listing {
+	l := s.listing("documents", documentColumns, def.Knows)
+	l.restrict, l.args = "doctype = ? AND trashed_at IS NULL", []any{def.Name}
+	return l
+}
+
+func list[T any](ctx context.Context, db bun.IDB, l listing, q query.Query, scan func(*sql.Rows) (T, error)) ([]T, error) {
+	text, args, err := l.Select(l.columns, l.table, l.restrict, l.args, q)
 	if err != nil {
 		return nil, err
 	}
-	rows, err := db.QueryContext(ctx, text, all...)
-	return rows, wrap("list", err)
+	rows, err := db.QueryContext(ctx, text, args...)
+	if err != nil {
+		return nil, unavailable(wrap("list "+l.table, err))
+	}
+	defer func() { _ = rows.Close() }()
+	var out []T
+	for rows.Next() {
+		v, err := scan(rows)
+		if err != nil {
+			return nil, err
+		}
+		out = append(out, v)
+	}
+	return out, unavailable(wrap("list "+l.table, rows.Err()))
 }
 
-func count(ctx context.Context, db bun.IDB, src query.Source, table, restrict string, args []any, q query.Query) (int64, error) {
-	text, all, err := src.Count(table, restrict, args, q)
+func count(ctx context.Context, db bun.IDB, l listing, q query.Query) (int64, error) {
+	text, args, err := l.Count(l.table, l.restrict, l.args, q)
 	if err != nil {
 		return 0, err
 	}
 	var n int64
-	err = db.QueryRowContext(ctx, text, all...).Scan(&n)
-	return n, wrap("count", err)
+	err = db.QueryRowContext(ctx, text, args...).Scan(&n)
+	return n, unavailable(wrap("count "+l.table, err))
 }

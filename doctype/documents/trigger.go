@@ -20,7 +20,7 @@ const (
 	AfterCommit  = "after_commit"  // the transaction has ended well; errors are only logged
 )
 
-// Change of a document as a trigger sees it.
+// Write is the change of a document as a trigger sees it.
 type Write struct {
 	Moment   string            // when the trigger runs
 	Event    string            // on_insert, on_update or on_trash; "" before it is known

@@ -2,8 +2,8 @@ package documents
 
 import (
 	"context"
+	"database/sql"
 	"slices"
-	"strings"
 
 	"dochook/doctype"
 	"dochook/doctype/record"
@@ -91,30 +91,28 @@ func uniqueKeys(fields []string, st *state) []uniqueKey {
 func (t *txn) holders(ctx context.Context, docType string, values []string) (map[uniqueKey]string, error) {
 	out := map[uniqueKey]string{}
 	for chunk := range slices.Chunk(values, 500) {
-		args := []any{docType}
-		for _, v := range chunk {
-			args = append(args, v)
+		rows, err := t.lookUp(ctx, "SELECT fieldname, value, name FROM unique_values WHERE doctype = ? AND value IN ", docType, chunk)
+		if err == nil {
+			err = scanHolders(rows, out)
 		}
-		rows, err := t.tx.QueryContext(ctx, "SELECT fieldname, value, name FROM unique_values WHERE doctype = ? AND value IN (?"+
-			strings.Repeat(", ?", len(chunk)-1)+")", args...)
 		if err != nil {
 			return nil, wrap("look up unique values", err)
 		}
-		for rows.Next() {
-			var k uniqueKey
-			var name string
-			if err := rows.Scan(&k.field, &k.value, &name); err != nil {
-				_ = rows.Close()
-				return nil, wrap("look up unique values", err)
-			}
-			out[k] = name
-		}
-		if err := rows.Err(); err != nil {
-			return nil, wrap("look up unique values", err)
-		}
-		_ = rows.Close()
 	}
 	return out, nil
+}
+
+func scanHolders(rows *sql.Rows, holders map[uniqueKey]string) error {
+	defer func() { _ = rows.Close() }()
+	for rows.Next() {
+		var k uniqueKey
+		var name string
+		if err := rows.Scan(&k.field, &k.value, &name); err != nil {
+			return err
+		}
+		holders[k] = name
+	}
+	return rows.Err()
 }
 
 func (t *txn) writeUnique(ctx context.Context, docType string, keep []*state, claim []uniqueKey, claimants []string) error {

@@ -46,11 +46,22 @@ func (l *Log) Append(ctx context.Context, tx bun.Tx, events []doctype.Event) err
 		}
 	}
 	_, err := rows.Insert(ctx, tx, "events", []rows.Column{
-		{Name: "id", Values: ids}, {Name: "at", Values: ats}, {Name: "doctype", Values: doctypes}, {Name: "name", Values: names},
-		{Name: "event", Values: kinds}, {Name: "version", Values: versions}, {Name: "data", Values: datas},
-		{Name: "changed", Values: changed}, {Name: "job", Values: jobs}, {Name: "page", Values: pages},
-		{Name: "restored", Values: restored}, {Name: "owner", Values: owners}, {Name: "creation", Values: creations},
-		{Name: "modified_by", Values: by}, {Name: "key_id", Values: keys}, {Name: "hops", Values: hops},
+		{Name: "id", Values: ids},
+		{Name: "at", Values: ats},
+		{Name: "doctype", Values: doctypes},
+		{Name: "name", Values: names},
+		{Name: "event", Values: kinds},
+		{Name: "version", Values: versions},
+		{Name: "data", Values: datas},
+		{Name: "changed", Values: changed},
+		{Name: "job", Values: jobs},
+		{Name: "page", Values: pages},
+		{Name: "restored", Values: restored},
+		{Name: "owner", Values: owners},
+		{Name: "creation", Values: creations},
+		{Name: "modified_by", Values: by},
+		{Name: "key_id", Values: keys},
+		{Name: "hops", Values: hops},
 	}, "")
 	return wrap("append to the log", err)
 }

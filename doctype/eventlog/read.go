@@ -58,7 +58,7 @@ func (l *Log) At(ctx context.Context, pos []int64) ([]doctype.Event, error) {
 	if len(pos) == 0 {
 		return nil, nil
 	}
-	return l.read(ctx, 0, "pos IN (?) ORDER BY pos", bun.In(pos))
+	return l.read(ctx, 0, "pos IN (?) ORDER BY pos", bun.List(pos))
 }
 
 // History lists the events of one document that are still in the log, newest

@@ -9,9 +9,9 @@ import (
 	"slices"
 	"testing"
 
-	"dochook/doctype/record"
-
 	"github.com/tidwall/gjson"
+
+	"dochook/doctype/record"
 )
 
 // compared are rules of every kind.

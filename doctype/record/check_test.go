@@ -5,9 +5,9 @@ import (
 	"strings"
 	"testing"
 
-	"dochook/doctype/record"
-
 	"github.com/go-json-experiment/json/jsontext"
+
+	"dochook/doctype/record"
 )
 
 func TestCheck(t *testing.T) {

@@ -1,0 +1,62 @@
+package rest
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"strings"
+	"time"
+
+	"github.com/gin-gonic/gin"
+
+	"dochook/server/web"
+)
+
+const (
+	engineSilence = 15 * time.Second // how long the couriers may be quiet
+	checkTime     = 3 * time.Second
+)
+
+// Root answers GET / with what this is.
+func (h *Handlers) Root(c *gin.Context) error {
+	return web.JSON(c, http.StatusOK, map[string]string{
+		"service": "dochook", "version": h.options.Version,
+		"documents": "/api/resource/{DocType}", "ingest": "/api/ingest/{DocType}", "health": "/readyz",
+	})
+}
+
+// Healthz answers that the process runs.
+func (h *Handlers) Healthz(c *gin.Context) error {
+	return web.JSON(c, http.StatusOK, map[string]string{"status": "ok"})
+}
+
+// Readyz answers 200 if the service can do its work, else 503 with why not.
+func (h *Handlers) Readyz(c *gin.Context) error {
+	ctx, cancel := context.WithTimeout(c.Request.Context(), checkTime)
+	defer cancel()
+	checks, status := map[string]string{"database": "ok", "couriers": "ok"}, http.StatusOK
+	if err := h.Schema(ctx); err != nil {
+		checks["database"], status = reason(err), http.StatusServiceUnavailable
+	}
+	if alive := h.Couriers.Alive(); h.now().Sub(alive) > engineSilence {
+		checks["couriers"], status = "the couriers are not running", http.StatusServiceUnavailable
+	}
+	word := "ready"
+	if status != http.StatusOK {
+		word = "not ready"
+	}
+	return web.JSON(c, status, map[string]any{"status": word, "checks": checks})
+}
+
+// reason is what everybody may be told of an error: how the schema differs, not
+// where the database is.
+func reason(err error) string {
+	var coded interface {
+		error
+		Code() string
+	}
+	if errors.As(err, &coded) && strings.HasPrefix(coded.Code(), "schema_") {
+		return coded.Error()
+	}
+	return "the database does not answer"
+}

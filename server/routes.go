@@ -1,0 +1,110 @@
+package server
+
+import (
+	"context"
+	"net/http"
+	"strings"
+	"time"
+
+	"github.com/gin-gonic/gin"
+
+	"dochook/doctype/record"
+	"dochook/migrations"
+	"dochook/server/rest"
+	"dochook/server/rest/collection"
+	"dochook/server/web"
+)
+
+// route is one row of the table of routes. A path whose last part is not a
+// catch-all is also answered with a slash at its end.
+type route struct {
+	method string
+	path   string
+	access web.Access // the least; a handler may ask for more, by DocType
+	limits web.Limits
+	handle web.Handler
+}
+
+// Limits of the routes.
+const (
+	documentBytes = record.MaxSize + 1<<20 // a record and the fields around it
+	smallBytes    = 64 << 10               // queries
+	actionTime    = time.Minute            // a test waits for somebody else's answer
+)
+
+// table is every route of the service.
+func (a *App) table(h *rest.Handlers) []route {
+	read := web.Limits{Body: smallBytes}
+	write := web.Limits{Body: documentBytes}
+	act := web.Limits{Body: documentBytes, Timeout: actionTime}
+	bulk := web.Limits{Stream: true}
+	routes := []route{
+		{"GET", "/", web.Public, read, h.Root},
+		{"GET", "/healthz", web.Public, read, h.Healthz},
+		{"GET", "/readyz", web.Public, read, h.Readyz},
+
+		{"POST", "/api/ingest/:doctype", web.Writer, bulk, h.Ingest},
+		{"GET", "/api/events", web.Reader, read, h.Events},
+
+		{"GET", "/api/method/ping", web.Public, read, h.Ping},
+		{"POST", "/api/method/ping", web.Public, read, h.Ping},
+		{"GET", "/api/method/:method", web.Reader, read, h.Method},
+		{"POST", "/api/method/:method", web.Reader, write, h.Method},
+
+		{"GET", "/api/v2/doctype/:doctype/meta", web.Reader, read, h.Meta},
+		{"GET", "/api/v2/doctype/:doctype/count", web.Reader, read, h.Count},
+		{"GET", "/api/v2/document/:doctype", web.Reader, read, h.ListV2},
+		{"POST", "/api/v2/document/:doctype", web.Writer, write, h.Create},
+		{"GET", "/api/v2/document/:doctype/*name", web.Reader, read, h.GetV2},
+		{"POST", "/api/v2/document/:doctype/*name", web.Writer, act, h.CallV2},
+		{"PUT", "/api/v2/document/:doctype/*name", web.Writer, write, h.Update},
+		{"PATCH", "/api/v2/document/:doctype/*name", web.Writer, write, h.Update},
+		{"DELETE", "/api/v2/document/:doctype/*name", web.Writer, read, h.Delete},
+	}
+	for _, v := range []string{"/api/resource", "/api/v1/resource"} {
+		routes = append(routes,
+			route{"GET", v + "/:doctype", web.Reader, read, h.List},
+			route{"POST", v + "/:doctype", web.Writer, write, h.Create},
+			route{"GET", v + "/:doctype/*name", web.Reader, read, h.Get},
+			route{"POST", v + "/:doctype/*name", web.Writer, write, h.Create},
+			route{"PUT", v + "/:doctype/*name", web.Writer, write, h.Update},
+			route{"DELETE", v + "/:doctype/*name", web.Writer, read, h.Delete},
+		)
+	}
+	return routes
+}
+
+// handlers makes the faces of the service.
+func (a *App) handlers() *rest.Handlers {
+	return rest.New(rest.Services{
+		Services: collection.Services{
+			Documents: a.Documents, Webhooks: a.Webhooks, Ledger: a.Ledger, Couriers: a.Couriers, Keys: a.Keys,
+		},
+		Schema: func(ctx context.Context) error { return migrations.Check(ctx, a.db) },
+	}, rest.Options{Version: a.config.Version})
+}
+
+// routes is the router. Paths stay escaped up to the handlers: the router's own
+// unescaping would make a blank of a plus sign and lose which slashes belong to
+// a name.
+func (a *App) routes() http.Handler {
+	gin.SetMode(gin.ReleaseMode) // the other mode writes to standard output
+	e := gin.New()
+	e.UseEscapedPath = true
+	e.UnescapePathValues = false
+	e.RedirectTrailingSlash = false // a redirected POST loses its body
+	e.RedirectFixedPath = false
+	e.HandleMethodNotAllowed = true
+	e.ContextWithFallback = false
+	r := web.NewResponder(a.Keys, web.Options{Logger: a.log})
+	e.NoRoute(r.NoRoute())
+	e.NoMethod(r.NoMethod())
+	for _, row := range a.table(a.handlers()) {
+		handler := r.Route(row.access, row.limits, row.handle)
+		e.Handle(row.method, row.path, handler)
+		if row.path != "/" && !strings.Contains(row.path, "*") && !strings.HasSuffix(row.path, ":doctype") || strings.HasPrefix(row.path, "/api/ingest/") {
+			e.Handle(row.method, row.path+"/", handler)
+		}
+	}
+	return e
+}
