@@ -63,8 +63,7 @@ func ParseCondition(source string) (*Condition, error) {
 
 func conditionError(err error) error {
 	e := &Error{CodeWord: CodeInvalidCondition, Field: "condition", Message: firstLine(err.Error()), Err: err}
-	var at *file.Error
-	if errors.As(err, &at) {
+	if at, ok := errors.AsType[*file.Error](err); ok {
 		e.Message = fmt.Sprintf("line %d, column %d: %s", at.Line, at.Column+1, at.Message)
 	}
 	return e

@@ -287,6 +287,37 @@ func (s *Service) SetEnabled(ctx context.Context, name string, on bool) (Stored,
 	return s.Update(ctx, name, []byte(`{"enabled":0}`))
 }
 
+// SwitchOff disables a webhook if it is still of the given version: what an
+// endpoint said of one definition is no reason to disable another. It reports
+// whether it did.
+func (s *Service) SwitchOff(ctx context.Context, name string, version int64) (bool, error) {
+	off := false
+	err := s.db.InTx(ctx, func(ctx context.Context, tx bun.Tx) error {
+		r, err := load(ctx, tx, name)
+		if err != nil || r.version != version {
+			return err
+		}
+		stored, err := r.stored()
+		if err != nil {
+			return err
+		}
+		stored.Enabled = false
+		data, err := encode(stored.Webhook)
+		if err != nil {
+			return err
+		}
+		r.data, r.version = string(data), r.version+1
+		r.modified, r.modifiedBy = s.now().UnixMicro(), doctype.Administrator
+		off = true
+		return r.update(ctx, tx)
+	})
+	if err != nil || !off {
+		return false, err
+	}
+	s.changed()
+	return true, nil
+}
+
 // RotateSecret gives a webhook a new secret ("" = a fresh random one) and
 // returns it, the only time it is shown. The one before goes on signing beside
 // it for RotationOverlap.

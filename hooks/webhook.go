@@ -96,9 +96,8 @@ const (
 	maxRetryDelay   = 7 * 24 * 3600
 )
 
-// secretMask stands for a secret in answers; sent back, it keeps the secret.
-const secretMask = "**********"
-
+// isMask reports whether a secret is the asterisks that stand for one in
+// answers; sent back, they keep it.
 func isMask(s string) bool { return s != "" && strings.Trim(s, "*") == "" }
 
 // Members of a Frappe Webhook, or of its standard fields, that have no meaning here.
@@ -164,7 +163,9 @@ func Parse(base Webhook, data []byte) (Webhook, error) {
 			return base, errorf(CodeInvalid, name, "is of the wrong type")
 		}
 	}
-	if hasDocEvent && !hasEvents {
+	// A client that sends the whole webhook back may have changed only the one
+	// of the two that it knows.
+	if hasDocEvent && w.WebhookDocEvent != "" && (!hasEvents || w.WebhookDocEvent != base.WebhookDocEvent && slices.Equal(w.Events, base.Events)) {
 		w.Events = nil
 	}
 	return w, nil

@@ -99,16 +99,26 @@ func TestRender(t *testing.T) {
 	for name, c := range map[string]struct{ more, method, url, contentType, body string }{
 		"nothing configured":             {"", "POST", "https://httpbin.org/post", "", ""},
 		"no content type without a body": {`,"webhook_headers":[{"key":"content-type","value":"text/plain"}]`, "POST", "https://httpbin.org/post", "", ""},
-		"rows": {`,"webhook_data":[{"fieldname":"name","key":"id"},{"fieldname":"total","key":"sum.net"},{"fieldname":"items.#.code","key":"codes"},{"fieldname":"big","key":"big"},{"fieldname":"no","key":"no"}]`,
-			"POST", "https://httpbin.org/post", "application/json", `{"id":"QTN/1","sum":{"net":2500.0},"codes":["x","y"],"big":123456789012345678901,"no":null}`},
-		"form": {`,"request_structure":"Form URL-Encoded","webhook_json":"{\"a\":1}","webhook_data":[{"fieldname":"name","key":"id"},{"fieldname":"total","key":"t"}]`,
-			"POST", "https://httpbin.org/post", "application/x-www-form-urlencoded", `id=QTN%2F1&t=2500.0`},
-		"template": {`,"request_structure":"JSON","webhook_data":[{"fieldname":"name","key":"id"}],"webhook_json":"{\"was\": \"{{old.total}}\", \"text\": \"note: {{doc.note}}\", \"by\": \"{{userName}}\", \"at\": {{globals.dateUnix}}, \"e\": \"{{eventType}}\"}","request_method":"put"`,
-			"PUT", "https://httpbin.org/post", "application/json", `{"was":1,"text":"note: a \"b\"\nc","by":"c@d","at":1767323045,"e":"on_update"}`},
-		"dynamic url": {`,"is_dynamic_url":1,"request_url":"https://x.example/{{doc.doctype}}/{{doc.name}}?q={{doc.note}}"`,
-			"POST", "https://x.example/Quotation/QTN%2F1?q=a%20%22b%22%0Ac", "", ""},
-		"own content type": {`,"webhook_headers":[{"key":"Content-Type","value":"application/vnd.x+json"}],"webhook_data":[{"fieldname":"name","key":""}]`,
-			"POST", "https://httpbin.org/post", "application/vnd.x+json", `"QTN/1"`},
+		"rows": {
+			`,"webhook_data":[{"fieldname":"name","key":"id"},{"fieldname":"total","key":"sum.net"},{"fieldname":"items.#.code","key":"codes"},{"fieldname":"big","key":"big"},{"fieldname":"no","key":"no"}]`,
+			"POST", "https://httpbin.org/post", "application/json", `{"id":"QTN/1","sum":{"net":2500.0},"codes":["x","y"],"big":123456789012345678901,"no":null}`,
+		},
+		"form": {
+			`,"request_structure":"Form URL-Encoded","webhook_json":"{\"a\":1}","webhook_data":[{"fieldname":"name","key":"id"},{"fieldname":"total","key":"t"}]`,
+			"POST", "https://httpbin.org/post", "application/x-www-form-urlencoded", `id=QTN%2F1&t=2500.0`,
+		},
+		"template": {
+			`,"request_structure":"JSON","webhook_data":[{"fieldname":"name","key":"id"}],"webhook_json":"{\"was\": \"{{old.total}}\", \"text\": \"note: {{doc.note}}\", \"by\": \"{{userName}}\", \"at\": {{globals.dateUnix}}, \"e\": \"{{eventType}}\"}","request_method":"put"`,
+			"PUT", "https://httpbin.org/post", "application/json", `{"was":1,"text":"note: a \"b\"\nc","by":"c@d","at":1767323045,"e":"on_update"}`,
+		},
+		"dynamic url": {
+			`,"is_dynamic_url":1,"request_url":"https://x.example/{{doc.doctype}}/{{doc.name}}?q={{doc.note}}"`,
+			"POST", "https://x.example/Quotation/QTN%2F1?q=a%20%22b%22%0Ac", "", "",
+		},
+		"own content type": {
+			`,"webhook_headers":[{"key":"Content-Type","value":"application/vnd.x+json"}],"webhook_data":[{"fieldname":"name","key":""}]`,
+			"POST", "https://httpbin.org/post", "application/vnd.x+json", `"QTN/1"`,
+		},
 	} {
 		w, err := compile(t, "{"+minimal+c.more+"}")
 		if err != nil {
@@ -173,6 +183,26 @@ func TestWants(t *testing.T) {
 		}
 		if got := w.Wants(event(c.event, `{}`, changed)); got != c.want {
 			t.Errorf("%s %s: %v", c.more, c.event, got)
+		}
+	}
+}
+
+func TestParse_the_one_of_events_and_docevent_that_changed_wins(t *testing.T) {
+	base := Default()
+	base.Name, base.WebhookDocType, base.RequestURL, base.Events, base.WebhookDocEvent = "w", "D", "https://x.example/", []string{"on_insert"}, "on_insert"
+	for text, want := range map[string]string{
+		`{"webhook_docevent":"on_trash"}`:                         "on_trash",
+		`{"webhook_docevent":"on_trash","events":["on_insert"]}`:  "on_trash",
+		`{"webhook_docevent":"on_insert","events":["on_update"]}`: "on_update",
+		`{"webhook_docevent":"","events":["on_insert"]}`:          "on_insert",
+		`{}`: "on_insert",
+	} {
+		w, err := Parse(base, []byte(text))
+		if err == nil {
+			err = w.normalise()
+		}
+		if err != nil || strings.Join(w.Events, " ") != want {
+			t.Errorf("%s: %v, %v; want %s", text, w.Events, err, want)
 		}
 	}
 }

@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"slices"
 	"sync"
 	"time"
 
@@ -89,7 +90,7 @@ func (a *App) announce() {
 	if !a.db.Postgres() {
 		return
 	}
-	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
+	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second) //nolint:forbidigo // it is told after the caller's work, whatever becomes of the caller
 	defer cancel()
 	if _, err := a.db.Write.ExecContext(ctx, "SELECT pg_notify(?, '')", definitionsChannel); err != nil {
 		a.log.Warn("cannot announce a change", "error", err)
@@ -218,9 +219,9 @@ func (a *App) Stop(ctx context.Context) error {
 	a.cleanups = nil
 	a.mu.Unlock()
 	var errs []error
-	for i := len(cleanups) - 1; i >= 0; i-- {
-		if err := cleanups[i].fn(ctx); err != nil {
-			errs = append(errs, fmt.Errorf("stop %s: %w", cleanups[i].name, err))
+	for _, c := range slices.Backward(cleanups) {
+		if err := c.fn(ctx); err != nil {
+			errs = append(errs, fmt.Errorf("stop %s: %w", c.name, err))
 		}
 	}
 	return errors.Join(errs...)

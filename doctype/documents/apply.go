@@ -70,10 +70,8 @@ func (t *txn) applyTogether(ctx context.Context, writes []*write) error {
 	for i, w := range writes {
 		decided[i] = t.decide(w, states[w.name])
 	}
-	if len(writes[0].def.UniqueFields()) > 0 {
-		if err := t.claimUnique(ctx, writes, states); err != nil {
-			return err
-		}
+	if err := t.claimUnique(ctx, writes, states); err != nil {
+		return err
 	}
 	changed := make([]*state, 0, len(writes))
 	listens := t.s.triggers.of(writes[0].def.Name, AfterCommit) != nil
@@ -248,13 +246,11 @@ func (t *txn) applyOne(ctx context.Context, in *write) error {
 	if ev == nil {
 		return nil
 	}
-	if len(w.def.UniqueFields()) > 0 {
-		if err := t.claimUnique(ctx, []*write{w}, states); err != nil {
-			return err
-		}
-		if w.err != nil {
-			return w.err
-		}
+	if err := t.claimUnique(ctx, []*write{w}, states); err != nil {
+		return err
+	}
+	if w.err != nil {
+		return w.err
 	}
 	if err := t.save(ctx, w.def.Name, []*state{st}); err != nil {
 		return err

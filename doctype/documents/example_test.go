@@ -17,11 +17,11 @@ import (
 // after, may change it before it is saved, and reject it by an error, which
 // reaches the caller with the trigger's name.
 func ExampleService_On() {
-	err := withTriggers(context.Background()) //nolint:forbidigo // an Example has no t
+	err := withTriggers(context.Background())
 	if refused, ok := errors.AsType[*doctype.Error](err); ok {
-		fmt.Fprintf(os.Stdout, "%s: %s\n", refused.Code(), refused.ClientMessage())
+		_, _ = fmt.Fprintf(os.Stdout, "%s: %s\n", refused.Code(), refused.ClientMessage())
 	} else if err != nil {
-		fmt.Fprintln(os.Stdout, err)
+		_, _ = fmt.Fprintln(os.Stdout, err)
 	}
 	// Output:
 	// on_insert lamp null → 10
@@ -31,7 +31,7 @@ func ExampleService_On() {
 }
 
 func withTriggers(ctx context.Context) (err error) {
-	dir, err := os.MkdirTemp("", "dochook-example-") //nolint:usetesting // an Example has no t
+	dir, err := os.MkdirTemp("", "dochook-example-")
 	if err != nil {
 		return err
 	}
@@ -58,7 +58,7 @@ func withTriggers(ctx context.Context) (err error) {
 	if err != nil {
 		return err
 	}
-	fmt.Fprintf(os.Stdout, "saved: %s\n", saved.Record)
+	_, _ = fmt.Fprintf(os.Stdout, "saved: %s\n", saved.Record)
 	_, err = s.Update(ctx, "Product", "lamp", []byte(`{"price":null}`), documents.UpdateOptions{})
 	return err
 }
@@ -71,7 +71,7 @@ func registerTriggers(s *documents.Service) error {
 		return string(record.Member(d.Record, "price"))
 	}
 	tell := func(_ context.Context, w *documents.Write) error {
-		fmt.Fprintf(os.Stdout, "%s %s %s → %s\n", w.Event, w.Doc.Name, price(w.Old), price(w.Doc))
+		_, _ = fmt.Fprintf(os.Stdout, "%s %s %s → %s\n", w.Event, w.Doc.Name, price(w.Old), price(w.Doc))
 		return nil
 	}
 	return errors.Join(

@@ -1,6 +1,7 @@
 package documents
 
 import (
+	"cmp"
 	"context"
 	"log/slog"
 	"sync"
@@ -45,21 +46,17 @@ type Service struct {
 
 // New returns a Service on db; it starts nothing.
 func New(db *migrations.DB, o Options) *Service {
-	s := &Service{db: db, events: eventlog.New(db), now: o.Now, log: o.Logger, notify: o.Committed, ttl: o.DefinitionTTL}
+	s := &Service{db: db, events: eventlog.New(db), now: o.Now, notify: o.Committed, defined: o.Defined}
+	s.log = cmp.Or(o.Logger, slog.New(slog.DiscardHandler))
+	s.ttl = cmp.Or(max(o.DefinitionTTL, 0), 5*time.Second)
 	if s.now == nil {
 		s.now = time.Now
-	}
-	if s.log == nil {
-		s.log = slog.New(slog.DiscardHandler)
 	}
 	if s.notify == nil {
 		s.notify = func([]string) {}
 	}
-	if s.defined = o.Defined; s.defined == nil {
+	if s.defined == nil {
 		s.defined = func() {}
-	}
-	if s.ttl <= 0 {
-		s.ttl = 5 * time.Second
 	}
 	s.triggers.list = map[[2]string][]handler{}
 	s.defs.byName = map[string]cachedDefinition{}

@@ -29,57 +29,64 @@ func (t *txn) load(ctx context.Context, writes []*write) (map[string]*state, err
 			hashes[i] = hashOf(w.record)
 		}
 	}
-	if t.again { // others write the same documents: lock them, in order of name, and see their last state
+	switch def := writes[0].def.Name; {
+	case t.again: // others write the same documents: lock them, in order of name, and see their last state
 		rows, err := t.tx.Tx.QueryContext(ctx, "SELECT "+documentColumns+" FROM documents WHERE doctype = $1 AND name = ANY($2::text[]) ORDER BY name FOR UPDATE",
-			writes[0].def.Name, names)
-		if err != nil {
-			return nil, wrap("lock documents", err)
-		}
-		return states, scanStates(rows, writes[0].def.Name, states)
-	}
-	if t.s.db.Postgres() {
+			def, names)
+		return states, scanStates(rows, err, def, states)
+	case t.s.db.Postgres():
 		rows, err := t.tx.Tx.QueryContext(ctx, `SELECT d.name, d.data, d.version, d.owner, d.creation, d.modified, d.modified_by, d.trashed_at
 			FROM unnest($2::text[], $3::bytea[]) AS i(name, hash)
 			CROSS JOIN LATERAL (SELECT name, CASE WHEN d.hash = i.hash THEN NULL ELSE d.data END AS data, version, owner, creation, modified, modified_by, trashed_at
-				FROM documents d WHERE d.doctype = $1 AND d.name = i.name LIMIT 1) d`, writes[0].def.Name, names, hashes)
-		if err != nil {
-			return nil, wrap("load documents", err)
+				FROM documents d WHERE d.doctype = $1 AND d.name = i.name LIMIT 1) d`, def, names, hashes)
+		return states, scanStates(rows, err, def, states)
+	default:
+		for chunk := range slices.Chunk(names, 500) {
+			rows, err := t.lookUp(ctx, documentColumns+" FROM documents", "name", def, chunk)
+			if err := scanStates(rows, err, def, states); err != nil {
+				return nil, err
+			}
 		}
-		return states, scanStates(rows, writes[0].def.Name, states)
+		return states, nil
 	}
-	for chunk := range slices.Chunk(names, 500) {
-		rows, err := t.lookUp(ctx, "SELECT "+documentColumns+" FROM documents WHERE doctype = ? AND name IN ", writes[0].def.Name, chunk)
-		if err != nil {
-			return nil, wrap("load documents", err)
-		}
-		if err := scanStates(rows, writes[0].def.Name, states); err != nil {
-			return nil, err
-		}
-	}
-	return states, nil
 }
 
-// lookUp runs a statement that ends in IN, for the first argument and a list of texts (never none).
-func (t *txn) lookUp(ctx context.Context, statement, first string, texts []string) (*sql.Rows, error) {
+// lookUp selects the rows of a DocType whose column is one of the texts, of which there is at least one.
+func (t *txn) lookUp(ctx context.Context, what, column, docType string, texts []string) (*sql.Rows, error) {
+	if t.s.db.Postgres() {
+		return t.tx.Tx.QueryContext(ctx, "SELECT "+what+" WHERE doctype = $1 AND "+column+" = ANY($2::text[])", docType, texts)
+	}
 	args := make([]any, 0, len(texts)+1)
-	args = append(args, first)
+	args = append(args, docType)
 	for _, text := range texts {
 		args = append(args, text)
 	}
-	return t.tx.QueryContext(ctx, statement+"(?"+strings.Repeat(", ?", len(texts)-1)+")", args...)
+	return t.tx.Tx.QueryContext(ctx, "SELECT "+what+" WHERE doctype = ? AND "+column+" IN (?"+strings.Repeat(", ?", len(texts)-1)+")", args...)
 }
 
-func scanStates(rows *sql.Rows, docType string, states map[string]*state) error {
+// each calls fn for each row of a query and closes it. err is the query's.
+func each(rows *sql.Rows, err error, fn func() error) error {
+	if err != nil {
+		return wrap("query", err)
+	}
 	defer func() { _ = rows.Close() }()
 	for rows.Next() {
-		doc, err := scanDocument(rows, docType)
-		if err != nil {
+		if err := fn(); err != nil {
 			return err
 		}
-		st := states[doc.Name]
-		st.Document, st.exists = doc, true
 	}
-	return wrap("load documents", rows.Err())
+	return wrap("read rows", rows.Err())
+}
+
+func scanStates(rows *sql.Rows, err error, docType string, states map[string]*state) error {
+	return wrap("load documents", each(rows, err, func() error {
+		doc, err := scanDocument(rows, docType)
+		if err == nil {
+			st := states[doc.Name]
+			st.Document, st.exists = doc, true
+		}
+		return err
+	}))
 }
 
 func scanDocument(r interface{ Scan(dest ...any) error }, docType string) (doctype.Document, error) {
@@ -168,20 +175,14 @@ func list[T any](ctx context.Context, db bun.IDB, l listing, q query.Query, scan
 	if err != nil {
 		return nil, err
 	}
-	rows, err := db.QueryContext(ctx, text, args...)
-	if err != nil {
-		return nil, unavailable(wrap("list "+l.table, err))
-	}
-	defer func() { _ = rows.Close() }()
 	var out []T
-	for rows.Next() {
+	rows, err := db.QueryContext(ctx, text, args...)
+	err = each(rows, err, func() error {
 		v, err := scan(rows)
-		if err != nil {
-			return nil, err
-		}
 		out = append(out, v)
-	}
-	return out, unavailable(wrap("list "+l.table, rows.Err()))
+		return err
+	})
+	return out, unavailable(wrap("list "+l.table, err))
 }
 
 func count(ctx context.Context, db bun.IDB, l listing, q query.Query) (int64, error) {

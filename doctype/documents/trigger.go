@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"runtime/debug"
+	"slices"
 	"sync"
 
 	"dochook/doctype"
@@ -81,11 +82,7 @@ func (t *triggers) inTransaction(docType string) bool {
 func (t *triggers) of(docType, moment string) []handler {
 	t.mu.RLock()
 	defer t.mu.RUnlock()
-	own, all := t.list[[2]string{docType, moment}], t.list[[2]string{"*", moment}]
-	if len(own)+len(all) == 0 {
-		return nil
-	}
-	return append(append(make([]handler, 0, len(own)+len(all)), own...), all...)
+	return slices.Concat(t.list[[2]string{docType, moment}], t.list[[2]string{"*", moment}])
 }
 
 // run calls the triggers of a moment in order and stops at the first error,

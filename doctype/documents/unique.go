@@ -2,7 +2,6 @@ package documents
 
 import (
 	"context"
-	"database/sql"
 	"slices"
 
 	"dochook/doctype"
@@ -20,7 +19,7 @@ func (t *txn) claimUnique(ctx context.Context, writes []*write, states map[strin
 	fields := def.UniqueFields()
 	var names, values []string
 	for _, w := range writes {
-		if st := states[w.name]; st.dirty {
+		if st := states[w.name]; st.dirty && len(fields) > 0 {
 			names = append(names, w.name)
 			for _, k := range uniqueKeys(fields, st) {
 				values = append(values, k.value)
@@ -91,28 +90,19 @@ func uniqueKeys(fields []string, st *state) []uniqueKey {
 func (t *txn) holders(ctx context.Context, docType string, values []string) (map[uniqueKey]string, error) {
 	out := map[uniqueKey]string{}
 	for chunk := range slices.Chunk(values, 500) {
-		rows, err := t.lookUp(ctx, "SELECT fieldname, value, name FROM unique_values WHERE doctype = ? AND value IN ", docType, chunk)
-		if err == nil {
-			err = scanHolders(rows, out)
-		}
+		rows, err := t.lookUp(ctx, "fieldname, value, name FROM unique_values", "value", docType, chunk)
+		err = each(rows, err, func() error {
+			var k uniqueKey
+			var name string
+			err := rows.Scan(&k.field, &k.value, &name)
+			out[k] = name
+			return err
+		})
 		if err != nil {
 			return nil, wrap("look up unique values", err)
 		}
 	}
 	return out, nil
-}
-
-func scanHolders(rows *sql.Rows, holders map[uniqueKey]string) error {
-	defer func() { _ = rows.Close() }()
-	for rows.Next() {
-		var k uniqueKey
-		var name string
-		if err := rows.Scan(&k.field, &k.value, &name); err != nil {
-			return err
-		}
-		holders[k] = name
-	}
-	return rows.Err()
 }
 
 func (t *txn) writeUnique(ctx context.Context, docType string, keep []*state, claim []uniqueKey, claimants []string) error {
@@ -153,16 +143,12 @@ func (s *Service) indexUnique(ctx context.Context, t *txn, was, now doctype.DocT
 	if len(added) == 0 {
 		return nil
 	}
-	found, err := t.tx.QueryContext(ctx, "SELECT "+documentColumns+" FROM documents WHERE doctype = ? AND trashed_at IS NULL ORDER BY name", now.Name)
-	if err != nil {
-		return wrap("read documents", err)
-	}
-	defer func() { _ = found.Close() }()
 	holders := map[uniqueKey]string{}
 	var claim []uniqueKey
 	var claimants []string
-	for found.Next() {
-		d, err := scanDocument(found, now.Name)
+	rows, err := t.tx.QueryContext(ctx, "SELECT "+documentColumns+" FROM documents WHERE doctype = ? AND trashed_at IS NULL ORDER BY name", now.Name)
+	err = each(rows, err, func() error {
+		d, err := scanDocument(rows, now.Name)
 		if err != nil {
 			return err
 		}
@@ -173,10 +159,10 @@ func (s *Service) indexUnique(ctx context.Context, t *txn, was, now doctype.DocT
 			holders[k] = d.Name
 			claim, claimants = append(claim, k), append(claimants, d.Name)
 		}
+		return nil
+	})
+	if err != nil {
+		return err
 	}
-	if err := found.Err(); err != nil {
-		return wrap("read documents", err)
-	}
-	_ = found.Close()
 	return t.writeUnique(ctx, now.Name, nil, claim, claimants)
 }

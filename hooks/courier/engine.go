@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"slices"
 	"strconv"
 	"sync"
 	"time"
@@ -108,22 +109,13 @@ func (e *Engine) Wake(doctypes []string) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	for _, r := range e.running {
-		if of := r.walker.doctype(); of == "" || doctypes == nil || contains(doctypes, of) {
+		if of := r.walker.doctype(); of == "" || doctypes == nil || slices.Contains(doctypes, of) {
 			select {
 			case r.walker.wake <- struct{}{}:
 			default:
 			}
 		}
 	}
-}
-
-func contains(list []string, s string) bool {
-	for _, x := range list {
-		if x == s {
-			return true
-		}
-	}
-	return false
 }
 
 // Review makes the engine look at all webhooks now. It never blocks.
@@ -286,9 +278,6 @@ func (e *Engine) start(ctx context.Context, name string, want wanted) {
 	}
 	w.chains.byOrder = map[string]*chain{}
 	w.leaseEnd.Store(int64(ttl))
-	if webhook, ok := t.(*webhookTarget); ok {
-		w.disable = func(reason string) { go e.disable(context.WithoutCancel(ctx), webhook.webhook.Name, reason) }
-	}
 	stopCtx, stop := context.WithCancel(ctx)
 	hardCtx, hard := context.WithCancel(context.WithoutCancel(ctx))
 	r := &running{walker: w, version: want.version, stop: stop, hard: hard, done: make(chan struct{})}
@@ -302,8 +291,14 @@ func (e *Engine) walk(stop, hard context.Context, r *running) {
 	defer close(r.done)
 	defer r.hard()
 	defer r.stop()
-	defer r.walker.target.close()
+	if t, ok := r.walker.target.(*webhookTarget); ok {
+		defer t.close()
+	}
 	err := r.walker.run(stop, hard)
+	// While the lease is still held: nobody starts it again in between.
+	if t, ok := r.walker.target.(*webhookTarget); ok && r.walker.off != "" && err == nil {
+		e.switchOff(context.WithoutCancel(stop), t.webhook, r.walker.off)
+	}
 	if err == nil {
 		if err = e.store.Release(context.WithoutCancel(stop), r.walker.lease); err == nil {
 			e.Review()
@@ -315,14 +310,16 @@ func (e *Engine) walk(stop, hard context.Context, r *running) {
 	}
 }
 
-func (e *Engine) disable(ctx context.Context, name, reason string) {
-	ctx, cancel := context.WithTimeout(ctx, 10*time.Second)
+func (e *Engine) switchOff(ctx context.Context, c *hooks.Compiled, reason string) {
+	ctx, cancel := context.WithTimeout(ctx, 5*time.Second)
 	defer cancel()
-	if _, err := e.webhooks.SetEnabled(ctx, name, false); err != nil {
-		e.log.Error("cannot disable webhook", "webhook", name, "reason", reason, "error", err)
-		return
+	off, err := e.webhooks.SwitchOff(ctx, c.Name, c.Version)
+	switch {
+	case err != nil: // the next attempt will be told the same
+		e.log.Error("cannot disable webhook", "webhook", c.Name, "reason", reason, "error", err)
+	case off:
+		e.log.Warn("webhook disabled", "webhook", c.Name, "reason", reason)
 	}
-	e.log.Warn("webhook disabled", "webhook", name, "reason", reason)
 }
 
 // renew prolongs the leases; a walker whose lease went to another process is

@@ -2,6 +2,7 @@ package courier
 
 import (
 	"context"
+	"maps"
 	"net/http"
 	"time"
 
@@ -112,9 +113,7 @@ func (e *Engine) Resend(ctx context.Context, id string) (ledger.Attempt, error) 
 // headers are all headers of one attempt.
 func (t *webhookTarget) headers(id string, at time.Time, r *hooks.Request) http.Header {
 	h := make(http.Header, len(r.Header)+6)
-	for k, v := range r.Header {
-		h[k] = v
-	}
+	maps.Copy(h, r.Header)
 	h["User-Agent"] = []string{t.userAgent}
 	h["Webhook-Id"] = []string{id}
 	h["Webhook-Timestamp"] = []string{formatUnix(at)}

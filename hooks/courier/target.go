@@ -41,7 +41,6 @@ type shipment struct {
 	attempts int64  // made before
 	request  []byte // stored after the first failure
 	slot     *slot  // its place in the window; nil when it comes from the retries
-	created  int64  // µs of the first attempt
 }
 
 // outcome is what became of an attempt.
@@ -59,7 +58,6 @@ type target interface {
 	wants(e *doctype.Event) bool
 	ship(ctx context.Context, sh *shipment) outcome
 	settings() settings
-	close()
 }
 
 // settings are the limits of a target.
@@ -205,8 +203,7 @@ func clientText(err error) string {
 	case errors.Is(err, errLoop):
 		return err.Error()
 	}
-	var mapped *mapping.Error
-	if errors.As(err, &mapped) {
+	if mapped, ok := errors.AsType[*mapping.Error](err); ok {
 		return mapped.Error()
 	}
 	return "the request could not be made"
@@ -268,8 +265,6 @@ func (t *subscriberTarget) wants(e *doctype.Event) bool {
 	}
 	return false
 }
-
-func (t *subscriberTarget) close() {}
 
 func (t *subscriberTarget) settings() settings {
 	s := settings{ordered: true, inFlight: 8, timeout: 5 * time.Second, policy: sender.Policy{Attempts: t.options.Attempts, Schedule: t.options.Schedule}}

@@ -36,7 +36,6 @@ type walker struct {
 	events   eventLog
 	store    *ledger.Store
 	log      *slog.Logger
-	disable  func(reason string) // switches the webhook off; nil for subscribers
 	lease    ledger.Lease
 	leaseEnd atomic.Int64 // ns since base
 	base     time.Time
@@ -66,7 +65,8 @@ type walker struct {
 	flushed  chan error
 	flushAt  time.Time // not before, after an error
 	inFlush  ledger.Batch
-	disabled bool
+	off      string // why the webhook is to be switched off when the walker has ended; "" = it is not
+	debug    bool // attempts that went well are logged too
 }
 
 // eventLog is what a walker reads.
@@ -92,10 +92,11 @@ func (w *walker) run(stop, hard context.Context) error {
 	if err := w.recover(hard); err != nil {
 		return err
 	}
+	w.debug = w.log.Enabled(hard, slog.LevelDebug)
 	timer := time.NewTimer(0)
 	defer timer.Stop()
 	for {
-		stopping := stop.Err() != nil || w.disabled
+		stopping := stop.Err() != nil || w.off != ""
 		if stopping && w.flying == 0 && !w.flushing {
 			return w.lastFlush(hard)
 		}
@@ -327,24 +328,24 @@ func (w *walker) count(o *outcome) {
 	case delivered:
 		w.breaker.success()
 	case again, gone:
-		if w.breaker.failure(w.nowUS(), now) && w.disable != nil {
+		if w.breaker.failure(w.nowUS(), now) {
 			w.switchOff("failing")
 		}
 		if (o.attempt.Status == 429 || o.attempt.Status == 503) && o.attempt.RetryAfter > 0 {
 			w.paused = now.Add(o.attempt.RetryAfter)
 			w.batch.PausedUntil = w.nowUS() + o.attempt.RetryAfter.Microseconds()
 		}
-		if o.verdict == gone && w.disable != nil {
+		if o.verdict == gone {
 			w.switchOff("gone")
 		}
 	case unwanted, dead, skipped, canceled:
 	}
 }
 
+// switchOff ends the walker, and with it the sending, for good.
 func (w *walker) switchOff(reason string) {
-	if !w.disabled {
-		w.disabled = true
-		w.disable(reason)
+	if _, ok := w.target.(*webhookTarget); ok && w.off == "" {
+		w.off = reason
 	}
 }
 
@@ -414,18 +415,18 @@ func (w *walker) record(o *outcome, status string, next int64) {
 		})
 	}
 	w.batch.Deliveries = append(w.batch.Deliveries, d)
-	level := slog.LevelInfo
-	if o.verdict == delivered {
-		level = slog.LevelDebug
-	}
-	if w.log.Enabled(context.Background(), level) { // most are not: do not even gather the words
-		w.logAttempt(level, o, &d)
+	if o.verdict != delivered || w.debug { // most are not logged: do not even gather the words
+		w.logAttempt(o, &d)
 	}
 }
 
 // logAttempt writes the one line of an attempt.
-func (w *walker) logAttempt(level slog.Level, o *outcome, d *ledger.Delivery) {
-	w.log.LogAttrs(context.Background(), level, "attempt",
+func (w *walker) logAttempt(o *outcome, d *ledger.Delivery) {
+	line := w.log.Info
+	if o.verdict == delivered {
+		line = w.log.Debug
+	}
+	line("attempt",
 		slog.String("walker", w.name), slog.String("delivery", d.ID), slog.String("event", d.Event), slog.String("doctype", d.DocType),
 		slog.String("name", d.Name), slog.Int64("attempt", d.Attempts), slog.String("status", d.Status), slog.Int("http_status", d.HTTPStatus),
 		slog.String("reason", d.Reason), slog.Int64("duration_us", d.DurationUS), slog.String("error", o.detail.Error))

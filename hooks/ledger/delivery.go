@@ -175,11 +175,23 @@ func insertDeliveries(ctx context.Context, tx bun.Tx, walker string, list []Deli
 		finished[i], next[i] = nullable(d.FinishedAt), nullable(d.NextAt)
 	}
 	_, err := rows.Insert(ctx, tx, "deliveries", []rows.Column{
-		{Name: "id", Values: ids}, {Name: "walker", Values: walkers}, {Name: "pos", Values: pos}, {Name: "part", Values: part},
-		{Name: "event_id", Values: eventIDs}, {Name: "event", Values: events}, {Name: "doctype", Values: doctypes}, {Name: "name", Values: names},
-		{Name: "status", Values: statuses}, {Name: "attempts", Values: attempts}, {Name: "created_at", Values: created},
-		{Name: "finished_at", Values: finished}, {Name: "next_attempt", Values: next}, {Name: "http_status", Values: codes},
-		{Name: "reason", Values: reasons}, {Name: "duration_us", Values: durations}, {Name: "detail", Values: details},
+		{Name: "id", Values: ids},
+		{Name: "walker", Values: walkers},
+		{Name: "pos", Values: pos},
+		{Name: "part", Values: part},
+		{Name: "event_id", Values: eventIDs},
+		{Name: "event", Values: events},
+		{Name: "doctype", Values: doctypes},
+		{Name: "name", Values: names},
+		{Name: "status", Values: statuses},
+		{Name: "attempts", Values: attempts},
+		{Name: "created_at", Values: created},
+		{Name: "finished_at", Values: finished},
+		{Name: "next_attempt", Values: next},
+		{Name: "http_status", Values: codes},
+		{Name: "reason", Values: reasons},
+		{Name: "duration_us", Values: durations},
+		{Name: "detail", Values: details},
 	}, `ON CONFLICT (pos, walker, part) DO UPDATE SET status = excluded.status, attempts = excluded.attempts, finished_at = excluded.finished_at,
 		next_attempt = excluded.next_attempt, http_status = excluded.http_status, reason = excluded.reason,
 		duration_us = excluded.duration_us, detail = excluded.detail`)
@@ -203,8 +215,13 @@ func insertAttempts(ctx context.Context, tx bun.Tx, list []Attempt) error {
 		numbers[i], at[i], codes[i], durations[i] = a.N, a.At, int64(a.HTTPStatus), a.DurationUS
 	}
 	_, err := rows.Insert(ctx, tx, "attempts", []rows.Column{
-		{Name: "delivery", Values: deliveries}, {Name: "n", Values: numbers}, {Name: "at", Values: at}, {Name: "http_status", Values: codes},
-		{Name: "reason", Values: reasons}, {Name: "duration_us", Values: durations}, {Name: "detail", Values: details},
+		{Name: "delivery", Values: deliveries},
+		{Name: "n", Values: numbers},
+		{Name: "at", Values: at},
+		{Name: "http_status", Values: codes},
+		{Name: "reason", Values: reasons},
+		{Name: "duration_us", Values: durations},
+		{Name: "detail", Values: details},
 	}, "ON CONFLICT (delivery, n) DO NOTHING")
 	return wrap("write attempts", err)
 }
@@ -224,8 +241,14 @@ func upsertRetries(ctx context.Context, tx bun.Tx, walker string, list []Retry) 
 		pos[i], part[i], attempts[i], due[i], requests[i] = r.Pos, r.Part, r.Attempts, nullable(r.DueAt), r.Request
 	}
 	_, err := rows.Insert(ctx, tx, "retries", []rows.Column{
-		{Name: "walker", Values: walkers}, {Name: "pos", Values: pos}, {Name: "part", Values: part}, {Name: "order_key", Values: keys},
-		{Name: "due_at", Values: due}, {Name: "attempts", Values: attempts}, {Name: "delivery", Values: deliveries}, {Name: "request", Values: requests},
+		{Name: "walker", Values: walkers},
+		{Name: "pos", Values: pos},
+		{Name: "part", Values: part},
+		{Name: "order_key", Values: keys},
+		{Name: "due_at", Values: due},
+		{Name: "attempts", Values: attempts},
+		{Name: "delivery", Values: deliveries},
+		{Name: "request", Values: requests},
 	}, `ON CONFLICT (walker, pos, part) DO UPDATE SET due_at = excluded.due_at, attempts = excluded.attempts,
 		request = coalesce(retries.request, excluded.request)`)
 	return wrap("write retries", err)

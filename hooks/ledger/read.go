@@ -166,7 +166,7 @@ func (s *Store) Get(ctx context.Context, id string) (Logged, []Attempt, error) {
 // Requests returns what was rendered for the first attempt of retries, by key;
 // those that were never tried have none.
 func (s *Store) Requests(ctx context.Context, walker string, positions []int64) (map[Key][]byte, error) {
-	rows, err := s.db.Read.QueryContext(ctx, "SELECT pos, part, request FROM retries WHERE walker = ? AND pos IN (?) AND request IS NOT NULL", walker, bun.In(positions))
+	rows, err := s.db.Read.QueryContext(ctx, "SELECT pos, part, request FROM retries WHERE walker = ? AND pos IN (?) AND request IS NOT NULL", walker, bun.List(positions))
 	if err != nil {
 		return nil, wrap("read requests", err)
 	}
