@@ -148,7 +148,17 @@ func (a *App) ensureKeys(ctx context.Context) error {
 }
 
 // Serve answers HTTP on l until Stop.
-func (a *App) Serve(l net.Listener) error {
+func (a *App) Serve(l net.Listener) error { return serve(a.http(), l) }
+
+func serve(s *http.Server, l net.Listener) error {
+	if err := s.Serve(l); !errors.Is(err, http.ErrServerClosed) {
+		return fmt.Errorf("serve: %w", err)
+	}
+	return nil
+}
+
+// http is a server that Stop shuts down.
+func (a *App) http() *http.Server {
 	s := &http.Server{
 		Handler:           a.handler,
 		ReadHeaderTimeout: 10 * time.Second,
@@ -162,10 +172,7 @@ func (a *App) Serve(l net.Listener) error {
 		}
 		return nil
 	})
-	if err := s.Serve(l); !errors.Is(err, http.ErrServerClosed) {
-		return fmt.Errorf("serve: %w", err)
-	}
-	return nil
+	return s
 }
 
 // Run starts the App, serves on its configured address and stops when ctx ends.
@@ -180,7 +187,8 @@ func (a *App) Run(ctx context.Context, ready func(address string)) error {
 		return errors.Join(err, l.Close())
 	}
 	served := make(chan error, 1)
-	go func() { served <- a.Serve(l) }()
+	s := a.http() // before anybody can stop it
+	go func() { served <- serve(s, l) }()
 	if ready != nil {
 		ready(l.Addr().String())
 	}

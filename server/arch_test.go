@@ -61,7 +61,9 @@ func house() []room {
 		{folder: "server/rest", may: []string{"doctype/...", "hooks", "server/ingest", "server/rest/...", "server/web"}},
 		{folder: "server", may: []string{"doctype/...", "hooks/...", "mapping", "migrations", "server/access", "server/ingest", "server/rest/...", "server/web"}},
 
-		{folder: "fixtures", may: []string{"doctype/...", "fixtures/series", "hooks", "migrations", "server", "server/access", "server/ingest"}},
+		{folder: "fixtures", may: []string{"doctype/...", "fixtures/peer", "hooks", "migrations", "server"}},
+		{folder: "fixtures/peer"},
+		{folder: "fixtures/demo", may: []string{"doctype", "doctype/record", "fixtures", "fixtures/peer", "fixtures/series", "migrations"}},
 		{folder: "fixtures/series"},
 		{folder: "fixtures/bench"}, // tests only
 		{folder: "fixtures/example", may: []string{"doctype/...", "hooks", "hooks/courier", "migrations", "server"}},

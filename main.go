@@ -1,0 +1,55 @@
+// Dochook keeps scraped records as documents and tells other systems by HTTP
+// what changed. See README.md, or run: dochook --help.
+package main
+
+import (
+	"context"
+	"io"
+	"os"
+	"os/signal"
+	"syscall"
+
+	"github.com/alecthomas/kong"
+
+	"dochook/server/cli"
+)
+
+// grammar is the command line.
+type grammar struct {
+	cli.Globals
+
+	Serve    cli.Serve    `cmd:"" default:"withargs" help:"Run the service (the default)."`
+	Demo     cli.Demo     `cmd:"" help:"Show everything on real data, in a temporary folder."`
+	Import   cli.Import   `cmd:"" help:"Feed files of records into a DocType."`
+	Fixtures cli.Fixtures `cmd:"" help:"Definitions as files, and scenarios."`
+	Migrate  cli.Migrate  `cmd:"" help:"Bring the database's schema up or down."`
+	Keys     cli.Keys     `cmd:"" help:"Make, list and revoke API keys."`
+	Config   cli.Config   `cmd:"" help:"Print the settings, secrets masked."`
+	Version  cli.Version  `cmd:"" help:"Print version and build."`
+}
+
+func main() {
+	os.Exit(run(os.Args[1:], &cli.Streams{In: os.Stdin, Out: os.Stdout, Err: os.Stderr}))
+}
+
+// run does what the arguments say and returns the exit code: 0 done, 1 failed,
+// 2 wrong use.
+func run(args []string, streams *cli.Streams) int {
+	var line grammar
+	parser, err := kong.New(&line, kong.Name("dochook"),
+		kong.Description("Scraped records become documents, changes become events, events become mapped HTTP requests."),
+		kong.Writers(streams.Out, streams.Err), kong.ConfigureHelp(kong.HelpOptions{Compact: true}))
+	if err != nil {
+		return cli.Report(streams.Err, err)
+	}
+	parsed, err := parser.Parse(args)
+	if err != nil {
+		_, _ = io.WriteString(streams.Err, "dochook: "+err.Error()+"\nhint: dochook --help lists the verbs, dochook VERB --help its flags\n")
+		return cli.ExitUsage
+	}
+	ctx, forget := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer forget()
+	context.AfterFunc(ctx, forget) // the first signal asks, the second one kills
+	parsed.BindTo(ctx, (*context.Context)(nil))
+	return cli.Report(streams.Err, parsed.Run(streams, &line.Globals))
+}

@@ -1,0 +1,138 @@
+package cli
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"log/slog"
+	"os"
+	"strings"
+
+	"dochook/migrations"
+	"dochook/server"
+)
+
+// Streams are where a verb reads and writes.
+type Streams struct {
+	In       io.Reader
+	Out, Err io.Writer
+}
+
+// Globals are the flags every verb takes.
+type Globals struct {
+	Database string     `help:"sqlite:FILE or postgres://…" env:"DOCHOOK_DATABASE" default:"sqlite:dochook.db" placeholder:"URL"`
+	JSON     bool       `help:"Print machine-readable output." name:"json"`
+	LogLevel slog.Level `help:"debug, info, warn or error; the log goes to stderr." env:"DOCHOOK_LOG_LEVEL" default:"info"`
+	LogJSON  bool       `help:"Log in JSON." name:"log-json" env:"DOCHOOK_LOG_JSON"`
+}
+
+// Targets is the flag of verbs that check or call webhook addresses.
+type Targets struct {
+	AllowTarget []string `help:"CIDR or host that webhooks may call though it is private; repeatable, or a comma list." env:"DOCHOOK_ALLOW_TARGET" placeholder:"CIDR|HOST"`
+}
+
+// Listening is the flag of the service's own address.
+type Listening struct {
+	Listen string `help:"Address to listen on, host:port." env:"DOCHOOK_LISTEN" default:"127.0.0.1:8000" placeholder:"ADDRESS"`
+}
+
+// config joins the flags with what comes from the environment alone: a token
+// in a flag could be read by every user of the machine.
+func config(g *Globals, l Listening, t Targets, noMigrate bool) server.Config {
+	return server.Config{
+		Listen: l.Listen, Database: g.Database, AllowTarget: t.AllowTarget, NoMigrate: noMigrate,
+		AdminToken: os.Getenv("DOCHOOK_ADMIN_TOKEN"), Version: currentBuild().Version,
+	}
+}
+
+func (g *Globals) logger(w io.Writer) *slog.Logger {
+	o := &slog.HandlerOptions{Level: g.LogLevel}
+	if g.LogJSON {
+		return slog.New(slog.NewJSONHandler(w, o))
+	}
+	return slog.New(slog.NewTextHandler(w, o))
+}
+
+// access is how a verb uses the database.
+type access int
+
+const (
+	alone    access = iota // writes: a SQLite file is ours alone
+	looking                // reads beside a running service; the file must be there
+	creating               // as alone, and a database without any table gets them
+)
+
+// open opens the database and makes sure its schema is ours.
+func (g *Globals) open(ctx context.Context, how access, log *slog.Logger) (*migrations.DB, error) {
+	db, err := g.openAny(ctx, how, log)
+	if err != nil {
+		return nil, err
+	}
+	if how == creating {
+		err = upIfEmpty(ctx, db, log)
+	}
+	if err == nil {
+		err = migrations.Check(ctx, db)
+	}
+	if err != nil {
+		return nil, closeAfter(db, err)
+	}
+	return db, nil
+}
+
+// openAny opens the database whatever its schema.
+func (g *Globals) openAny(ctx context.Context, how access, log *slog.Logger) (*migrations.DB, error) {
+	if file, ok := strings.CutPrefix(g.Database, "sqlite:"); ok && how == looking && file != "" {
+		if _, err := os.Stat(file); os.IsNotExist(err) {
+			return nil, failf("there is no database %s", g.Database).hint("name it with --database, or make it with: dochook migrate up")
+		}
+	}
+	return migrations.Open(ctx, g.Database, migrations.OpenOptions{Shared: how == looking, Logger: log})
+}
+
+func upIfEmpty(ctx context.Context, db *migrations.DB, log *slog.Logger) error {
+	steps, err := migrations.Status(ctx, db)
+	if err != nil {
+		return err
+	}
+	for _, m := range steps {
+		if !m.AppliedAt.IsZero() {
+			return nil
+		}
+	}
+	_, err = migrations.Up(ctx, db, log)
+	return err
+}
+
+// closeAfter closes the database on the way out with an error that matters more.
+func closeAfter(db *migrations.DB, err error) error {
+	_ = db.Close() // the first error is the one to tell
+	return err
+}
+
+// printJSON writes v indented.
+func printJSON(w io.Writer, v any) error {
+	e := json.NewEncoder(w)
+	e.SetEscapeHTML(false)
+	e.SetIndent("", "  ")
+	return e.Encode(v)
+}
+
+// printf writes to w.
+func printf(w io.Writer, format string, args ...any) error {
+	_, err := fmt.Fprintf(w, format, args...)
+	return err
+}
+
+// with runs fn on the open database and closes it.
+func (g *Globals) with(ctx context.Context, how access, log *slog.Logger, fn func(db *migrations.DB) error) error {
+	db, err := g.open(ctx, how, log)
+	if err != nil {
+		return err
+	}
+	if err := fn(db); err != nil {
+		return closeAfter(db, err)
+	}
+	return db.Close()
+}

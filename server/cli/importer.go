@@ -1,0 +1,309 @@
+package cli
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"io"
+	"net/url"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/schollz/progressbar/v3"
+
+	"dochook/doctype"
+	"dochook/doctype/documents"
+	"dochook/doctype/record"
+	"dochook/fixtures"
+	"dochook/fixtures/peer"
+	"dochook/server/ingest"
+)
+
+// Import feeds files into a DocType.
+type Import struct {
+	Place
+	Files   []string `arg:"" help:"NDJSON, JSON or CSV files, plain, gzip or zstd; - is standard input." name:"file"`
+	DocType string   `help:"The DocType the records belong to." name:"doctype" required:"" placeholder:"DOCTYPE"`
+	Key     string   `help:"The member that names a record; with it a DocType that does not exist is made." placeholder:"FIELD"`
+	Records string   `help:"Path of the array of records inside a wrapper." placeholder:"PATH"`
+	Mode    string   `help:"replace: a record is the whole document; merge: its members are written over it." enum:"replace,merge" default:"replace"`
+	Shape   string   `help:"map: the members of the object are the records." enum:",map" default:""`
+}
+
+// maxShown is how many rejected lines of a file are shown.
+const maxShown = 1000
+
+// Run feeds them, one after the other, and prints what became of the records.
+// It fails when records were rejected or a file broke off.
+func (i *Import) Run(ctx context.Context, g *Globals, s *Streams) error {
+	return i.withDefinitions(ctx, opening{g, Targets{}, creating, g.logger(s.Err)}, func(d definitions, client *peer.Client, local *fixtures.Local) error {
+		if err := i.ensure(ctx, d, s); err != nil {
+			return err
+		}
+		feed := func(name string, body io.Reader) (peer.Ingested, error) {
+			if client != nil {
+				return client.Ingest(ctx, i.DocType, i.parameters(), contentType(name), body)
+			}
+			return i.ingest(ctx, local.Documents, contentType(name), body)
+		}
+		return i.feedAll(g, s, feed)
+	})
+}
+
+// ensure makes the DocType if it does not exist and --key says how.
+func (i *Import) ensure(ctx context.Context, d definitions, s *Streams) error {
+	stored, err := d.Get(ctx, "DocType", i.DocType)
+	switch {
+	case err == nil && i.Key != "":
+		var known struct{ Autoname string }
+		if err := json.Unmarshal(stored, &known); err != nil {
+			return failf("the DocType %s cannot be read", i.DocType).because(err)
+		}
+		if known.Autoname != "field:"+i.Key {
+			return failf("the DocType %s names its documents by %s, not by field:%s", i.DocType, known.Autoname, i.Key).hint("leave --key out")
+		}
+		return nil
+	case err == nil:
+		return nil
+	case codeOf(err) != "not_found":
+		return err
+	case i.Key == "":
+		return failf("there is no DocType %s", i.DocType).hint("name the member that is its key with --key, and it is made").because(err)
+	}
+	definition, err := json.Marshal(map[string]string{"name": i.DocType, "autoname": "field:" + i.Key})
+	if err != nil {
+		return err
+	}
+	if _, err := d.Insert(ctx, "DocType", definition); err != nil {
+		return err
+	}
+	return printf(s.Err, "made the DocType %s, named by field:%s\n", i.DocType, i.Key)
+}
+
+func (i *Import) parameters() url.Values {
+	p := url.Values{}
+	for key, value := range map[string]string{"records": i.Records, "mode": i.Mode, "shape": i.Shape} {
+		if value != "" {
+			p.Set(key, value)
+		}
+	}
+	return p
+}
+
+// contentType is a hint; what counts is the content.
+func contentType(name string) string {
+	switch strings.ToLower(filepath.Ext(strings.TrimSuffix(strings.TrimSuffix(name, ".gz"), ".zst"))) {
+	case ".csv":
+		return "text/csv"
+	case ".json":
+		return "application/json"
+	default:
+		return "application/x-ndjson"
+	}
+}
+
+// fileError is one rejected record.
+type fileError struct {
+	File string `json:"file"`
+	peer.LineError
+}
+
+// outcome is what became of all files.
+type outcome struct {
+	peer.Ingested
+
+	Errors []fileError `json:"errors"`
+	Broken string      `json:"broken,omitempty"` // why a file could not be read to its end
+}
+
+func (i *Import) feedAll(g *Globals, s *Streams, feed func(name string, body io.Reader) (peer.Ingested, error)) error {
+	all := outcome{Errors: []fileError{}}
+	var broken error
+	for _, name := range i.Files {
+		answer, err := i.feedOne(s, name, feed)
+		all.add(name, answer)
+		if err != nil {
+			broken = err
+			break
+		}
+	}
+	if broken != nil {
+		all.Broken = oneLine(explain(i.explain(broken)).Message)
+	}
+	if err := all.print(g, s); err != nil {
+		return err
+	}
+	if broken != nil {
+		return broken
+	}
+	if all.Rejected > 0 {
+		return &Error{CodeWord: CodeFailed, Message: "records were rejected", Quiet: true}
+	}
+	return nil
+}
+
+// feedOne feeds one file, with a progress bar if a person is looking.
+func (i *Import) feedOne(s *Streams, name string, feed func(name string, body io.Reader) (peer.Ingested, error)) (peer.Ingested, error) {
+	body, size := s.In, int64(-1)
+	if name != "-" {
+		f, err := os.Open(name) //nolint:gosec // the caller's own file
+		if err != nil {
+			return peer.Ingested{}, failf("cannot read %s: %s", name, rootCause(err)).because(err)
+		}
+		defer func() { _ = f.Close() }() // it was only read
+		info, err := f.Stat()
+		if err != nil {
+			return peer.Ingested{}, failf("cannot read %s: %s", name, rootCause(err)).because(err)
+		}
+		if info.IsDir() {
+			return peer.Ingested{}, failf("cannot read %s: it is a folder", name)
+		}
+		body, size = f, info.Size()
+	}
+	bar := newBar(s.Err, name, size)
+	if bar != nil {
+		body = io.TeeReader(body, bar)
+	}
+	answer, err := feed(name, io.NopCloser(body))
+	if bar != nil {
+		if finishErr := bar.Finish(); err == nil {
+			err = finishErr
+		}
+	}
+	switch codeOf(err) {
+	case "truncated", "not_json", "unsupported", "too_large", "invalid": // of the file
+		err = failf("%s: %s", shownName(name), explain(err).Message).because(err)
+	}
+	return answer, err
+}
+
+func shownName(file string) string {
+	if file == "-" {
+		return "standard input"
+	}
+	return file
+}
+
+// newBar is nil unless w is a terminal.
+func newBar(w io.Writer, name string, size int64) *progressbar.ProgressBar {
+	f, ok := w.(*os.File)
+	if !ok {
+		return nil
+	}
+	if info, err := f.Stat(); err != nil || info.Mode()&os.ModeCharDevice == 0 {
+		return nil
+	}
+	return progressbar.NewOptions64(size, progressbar.OptionSetWriter(w), progressbar.OptionSetDescription(filepath.Base(name)),
+		progressbar.OptionShowBytes(true), progressbar.OptionThrottle(100*time.Millisecond), progressbar.OptionClearOnFinish())
+}
+
+func (o *outcome) add(file string, one peer.Ingested) {
+	o.Received += one.Received
+	o.Inserted += one.Inserted
+	o.Updated += one.Updated
+	o.Unchanged += one.Unchanged
+	o.Duplicates += one.Duplicates
+	o.Rejected += one.Rejected
+	o.Omitted += one.Omitted
+	for _, e := range one.Errors {
+		o.Errors = append(o.Errors, fileError{file, e})
+	}
+}
+
+func (o *outcome) print(g *Globals, s *Streams) error {
+	if g.JSON {
+		return printJSON(s.Out, o)
+	}
+	for _, e := range o.Errors {
+		if err := printf(s.Err, "%s: %s (%s)\n", shownName(e.File), e.String(), e.Code); err != nil {
+			return err
+		}
+	}
+	if o.Omitted > 0 {
+		if err := printf(s.Err, "and %d more\n", o.Omitted); err != nil {
+			return err
+		}
+	}
+	if o.Broken != "" && o.Received == 0 {
+		return nil
+	}
+	return printf(s.Out, "%s\n", o.Ingested.String())
+}
+
+// ingest writes a body into the database this process has open.
+func (i *Import) ingest(ctx context.Context, store *documents.Service, contentType string, body io.Reader) (peer.Ingested, error) {
+	var total peer.Ingested
+	definition, err := store.Definition(ctx, i.DocType)
+	if err != nil {
+		return total, err
+	}
+	reader := ingest.NewReader(body, ingest.Options{
+		ContentType: contentType, Shape: i.Shape, Records: i.Records, Key: hasKey(definition), Numeric: numeric(definition),
+	})
+	for {
+		page, err := reader.Next()
+		if errors.Is(err, io.EOF) {
+			return total, nil
+		}
+		if err != nil {
+			return total, err
+		}
+		records := make([]documents.Record, len(page.Records))
+		for n, r := range page.Records {
+			records[n] = documents.Record{Line: r.Line, Key: r.Key, Data: r.Data, Err: r.Err}
+		}
+		result, err := store.WritePage(ctx, i.DocType, documents.Page{Records: records, Mode: documents.Mode(i.Mode), Number: page.Number})
+		if err != nil {
+			return total, err
+		}
+		addPage(&total, &result)
+	}
+}
+
+func addPage(total *peer.Ingested, page *documents.PageResult) {
+	total.Received += page.Received
+	total.Inserted += page.Inserted
+	total.Updated += page.Updated
+	total.Unchanged += page.Unchanged
+	total.Duplicates += page.Duplicates
+	total.Rejected += page.Rejected
+	for _, l := range page.Lines {
+		switch {
+		case l.Outcome != documents.Rejected:
+		case len(total.Errors) >= maxShown:
+			total.Omitted++
+		default:
+			total.Errors = append(total.Errors, peer.LineError{Line: l.Line, Code: l.Code, Field: l.Field, Message: l.Message})
+		}
+	}
+}
+
+// hasKey tells records from a map of records.
+func hasKey(d *doctype.Definition) func(record []byte) bool {
+	fields := d.KeyFields()
+	if len(fields) == 0 && !strings.Contains(d.Autoname, "@key") {
+		return nil // made-up names: nothing tells them apart
+	}
+	return func(data []byte) bool {
+		return slices.ContainsFunc(fields, func(f string) bool { return record.Member(data, f) != nil })
+	}
+}
+
+// numeric says which CSV columns hold numbers.
+func numeric(d *doctype.Definition) func(column string) bool {
+	return func(column string) bool {
+		f := d.Field(column)
+		if f == nil {
+			return false
+		}
+		switch f.Fieldtype {
+		case "Int", "Float", "Percent", "Currency", "Check":
+			return true
+		default:
+			return false
+		}
+	}
+}

@@ -1,0 +1,113 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"io"
+	"log/slog"
+	"os"
+	"runtime/debug"
+	"strings"
+
+	"dochook/migrations"
+	"dochook/server"
+)
+
+// Serve runs the service until its ctx ends.
+type Serve struct {
+	Listening
+	Targets
+	NoMigrate bool `help:"Leave the schema alone; refuse to start if it is not current." env:"DOCHOOK_NO_MIGRATE"`
+}
+
+// Most of what a delivery allocates lives for one request, so collecting a
+// quarter as often buys 10 to 25 % at a few dozen megabytes. Large pages must not
+// be multiplied by it: past the limit the collector works as hard as it takes.
+const (
+	memoryForSpeed = 400
+	memoryLimit    = 256 << 20
+)
+
+// Run serves. A ctx that ends lets what is in flight finish.
+func (v *Serve) Run(ctx context.Context, g *Globals, s *Streams) error {
+	if os.Getenv("GOGC") == "" {
+		debug.SetGCPercent(memoryForSpeed)
+	}
+	if os.Getenv("GOMEMLIMIT") == "" {
+		debug.SetMemoryLimit(memoryLimit)
+	}
+	log := g.logger(s.Err)
+	if os.Getenv("DOCHOOK_MASTER_KEY") != "" {
+		log.Warn("DOCHOOK_MASTER_KEY is set, but this version keeps webhook secrets unencrypted")
+	}
+	db, err := v.open(ctx, g, log)
+	if err != nil {
+		return err
+	}
+	defer func() {
+		if err := db.Close(); err != nil {
+			log.Error("cannot close the database", "error", err)
+		}
+	}()
+	app, err := server.New(db, config(g, v.Listening, v.Targets, v.NoMigrate), server.Options{
+		Logger: log, FirstKey: func(token string) { showKey(s.Err, token) },
+	})
+	if err != nil {
+		return badSetting(err)
+	}
+	err = app.Run(ctx, func(address string) { announce(g, s.Out, address, db.Redacted(), log) })
+	if errors.Is(err, context.Canceled) && ctx.Err() != nil {
+		return nil // asked to stop while it was still starting
+	}
+	return badSetting(err)
+}
+
+func (v *Serve) open(ctx context.Context, g *Globals, log *slog.Logger) (*migrations.DB, error) {
+	if v.NoMigrate {
+		return g.open(ctx, alone, log)
+	}
+	db, err := g.openAny(ctx, alone, log)
+	if err != nil {
+		return nil, err
+	}
+	if _, err := migrations.Up(ctx, db, log); err != nil {
+		return nil, closeAfter(db, err)
+	}
+	return db, nil
+}
+
+func announce(g *Globals, w io.Writer, address, database string, log *slog.Logger) {
+	var err error
+	if g.JSON {
+		err = printJSON(w, map[string]string{"address": "http://" + address, "database": database, "version": currentBuild().Version})
+	} else {
+		err = printf(w, "dochook %s listens on http://%s (database %s)\n", currentBuild().Version, address, database)
+	}
+	if err != nil {
+		log.Warn("cannot print the address", "address", address, "error", err)
+	}
+}
+
+// showKey prints the first key where nobody can overlook it.
+func showKey(w io.Writer, token string) {
+	lines := []string{
+		"This is the first start. Your admin key is shown now and never again:",
+		"",
+		"    " + token,
+		"",
+		"Send it with each request:",
+		"    Authorization: token " + token,
+	}
+	width := 0
+	for _, l := range lines {
+		width = max(width, len(l))
+	}
+	var b strings.Builder
+	rule := "+" + strings.Repeat("-", width+4) + "+\n"
+	b.WriteString(rule)
+	for _, l := range lines {
+		b.WriteString("|  " + l + strings.Repeat(" ", width-len(l)) + "  |\n")
+	}
+	b.WriteString(rule)
+	_, _ = io.WriteString(w, b.String()) // with stderr gone there is nobody to tell
+}
