@@ -1,15 +1,18 @@
 package doctype
 
 import (
+	"bytes"
 	"slices"
-	"strconv"
 	"time"
 
 	"dochook/doctype/record"
 )
 
 // viewTime is how Frappe spells a time; ours are UTC.
-const viewTime = "2006-01-02 15:04:05.000000"
+const (
+	viewTime   = "2006-01-02 15:04:05.000000"
+	quotedTime = `"` + viewTime + `"`
+)
 
 // Document is one stored record with what we know about it.
 type Document struct {
@@ -42,28 +45,41 @@ func (d *Document) AppendView(dst []byte) []byte {
 	w.Text("name", d.Name)
 	w.Text("doctype", d.DocType)
 	w.Text("owner", d.Owner)
-	w.Text("creation", d.Creation.UTC().Format(viewTime))
-	w.Text("modified", d.Modified.UTC().Format(viewTime))
+	var spelled [len(viewTime) + 2]byte
+	w.Raw("creation", d.Creation.UTC().AppendFormat(spelled[:0], quotedTime))
+	w.Raw("modified", d.Modified.UTC().AppendFormat(spelled[:0], quotedTime))
 	w.Text("modified_by", d.ModifiedBy)
-	w.Raw("docstatus", strconv.AppendInt(nil, 0, 10))
-	w.Raw("idx", strconv.AppendInt(nil, 0, 10))
-
-	shadowed := false
-	for name, value := range record.Members(d.Record) {
-		shadowed = shadowed || IsStandardField(name) || name == "record" && isShadow(value)
+	w.Raw("docstatus", zero)
+	w.Raw("idx", zero)
+	if !d.shadows() {
+		w.All(d.Record)
+		return w.Bytes()
 	}
 	var shadow record.Writer
 	for quoted, value := range record.QuotedMembers(d.Record) {
-		if name := record.Unquote(quoted); shadowed && (IsStandardField(name) || name == "record") {
+		if name := record.Unquote(quoted); IsStandardField(name) || name == "record" {
 			shadow.Quoted(quoted, value)
 			continue
 		}
 		w.Quoted(quoted, value)
 	}
-	if shadowed {
-		w.Raw("record", shadow.Bytes())
-	}
+	w.Raw("record", shadow.Bytes())
 	return w.Bytes()
+}
+
+var zero = []byte("0")
+
+// shadows reports whether the record has a member that must make room.
+func (d *Document) shadows() bool {
+	for quoted, value := range record.QuotedMembers(d.Record) {
+		if len(quoted) > len(`"modified_by"`) && bytes.IndexByte(quoted, '\\') < 0 {
+			continue
+		}
+		if name := record.Unquote(quoted); IsStandardField(name) || name == "record" && isShadow(value) {
+			return true
+		}
+	}
+	return false
 }
 
 // isShadow reports whether the value of a member "record" is what AppendView makes: an object whose names all

@@ -17,7 +17,7 @@ func TestView(t *testing.T) {
 	standard := `"name":"A/1 ü","doctype":"Pro\"duct","owner":"Administrator","creation":"2026-01-02 02:04:05.678901","modified":"2026-01-02 03:04:05.000000","modified_by":"scraper","docstatus":0,"idx":0`
 	cases := []struct{ record, want string }{
 		{`{}`, ``},
-		{`{"b": 2500.0, "a":{"x": 1}}`, `,"b":2500.0,"a":{"x": 1}`},
+		{`{"b": 2500.0, "a":{"x": 1}}`, `,"b": 2500.0, "a":{"x": 1}`},
 		{`{"name":"own","z":1,"idx":9}`, `,"z":1,"record":{"name":"own","idx":9}`},
 		{`{"n\u0061me":"own"}`, `,"record":{"n\u0061me":"own"}`},
 		{`{"record":"mine"}`, `,"record":"mine"`},

@@ -10,8 +10,9 @@ import (
 	"dochook/migrations/rows"
 )
 
-// logLock is the advisory lock that puts commits of events in order ("dochook").
-const logLock = 0x646f63686f6f6b
+// lockAndTell takes the advisory lock that puts commits of events in order (its
+// number spells "dochook"), and notifies.
+const lockAndTell = "pg_advisory_xact_lock(x'646f63686f6f6b'::bigint), pg_notify('" + Channel + "', '')"
 
 // Append writes events in their order as the last step of the transaction tx, and tells [Channel] on PostgreSQL.
 // The positions are the database's; Pos is not looked at.
@@ -19,11 +20,6 @@ func (l *Log) Append(ctx context.Context, tx bun.Tx, events []doctype.Event) err
 	n := len(events)
 	if n == 0 {
 		return nil
-	}
-	if l.db.Postgres() {
-		if _, err := tx.Tx.ExecContext(ctx, "SELECT pg_advisory_xact_lock($1), pg_notify($2, '')", int64(logLock), Channel); err != nil {
-			return wrap("lock the log", err)
-		}
 	}
 	ids, doctypes, names, kinds := make([]string, n), make([]string, n), make([]string, n), make([]string, n)
 	datas, owners, by, keys := make([]string, n), make([]string, n), make([]string, n), make([]string, n)
@@ -45,7 +41,8 @@ func (l *Log) Append(ctx context.Context, tx bun.Tx, events []doctype.Event) err
 			jobs[i], pages[i] = &e.Job, &e.Page
 		}
 	}
-	_, err := rows.Insert(ctx, tx, "events", []rows.Column{
+	// On PostgreSQL the lock is held to the end of the transaction, and is there before a position is drawn.
+	_, err := rows.InsertAfter(ctx, tx, lockAndTell, "events", []rows.Column{
 		{Name: "id", Values: ids},
 		{Name: "at", Values: ats},
 		{Name: "doctype", Values: doctypes},
@@ -62,7 +59,7 @@ func (l *Log) Append(ctx context.Context, tx bun.Tx, events []doctype.Event) err
 		{Name: "modified_by", Values: by},
 		{Name: "key_id", Values: keys},
 		{Name: "hops", Values: hops},
-	}, "")
+	})
 	return wrap("append to the log", err)
 }
 

@@ -274,7 +274,7 @@ func (e *Engine) start(ctx context.Context, name string, want wanted) {
 	w := &walker{
 		name: name, target: t, settings: s, events: e.events, store: e.store, log: e.log, lease: lease, base: before,
 		wake: make(chan struct{}, 1), busy: map[string][]*shipment{},
-		results: make(chan outcome, s.inFlight+1), fetched: make(chan fetch, 1), flushed: make(chan error, 1),
+		outgoing: make(chan *shipment, s.inFlight+1), results: make(chan outcome, s.inFlight+1), fetched: make(chan fetch, 1), flushed: make(chan error, 1),
 	}
 	w.chains.byOrder = map[string]*chain{}
 	w.leaseEnd.Store(int64(ttl))

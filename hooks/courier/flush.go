@@ -99,9 +99,20 @@ func (w *walker) load(ctx context.Context, due []*chain) error {
 	return nil
 }
 
+// start hands a shipment to a worker. There are as many as were ever needed at
+// once: a goroutine for each attempt would spend its time growing its stack.
 func (w *walker) start(ctx context.Context, sh *shipment) {
-	w.flying++
-	go func() { w.results <- w.target.ship(ctx, sh) }()
+	if w.flying++; w.flying > w.workers {
+		w.workers++
+		go w.work(ctx)
+	}
+	w.outgoing <- sh
+}
+
+func (w *walker) work(ctx context.Context) {
+	for sh := range w.outgoing {
+		w.results <- w.target.ship(ctx, sh)
+	}
 }
 
 // flush writes what has come together, in the background and one batch at a time.
@@ -180,11 +191,15 @@ func (w *walker) nap() time.Duration {
 	d := pollDelay
 	if !w.more && !w.reading {
 		// The poll is the safety net for a wake that got lost.
-		if since := now.Sub(w.readAt); since >= pollDelay {
+		poll := pollDelay
+		if w.tail {
+			poll = tailDelay
+		}
+		if since := now.Sub(w.readAt); since >= poll {
 			w.more, w.readAt = true, now
 			return 0
 		}
-		d = min(d, w.readAt.Add(pollDelay).Sub(now))
+		d = min(d, w.readAt.Add(poll).Sub(now))
 	}
 	if !w.first.IsZero() && !w.flushing {
 		delay := flushDelay

@@ -23,6 +23,7 @@ const (
 	maxUnwritten = 4096                   // outcomes that could not be written, past which sending stops
 	errorDelay   = 250 * time.Millisecond // before the database is asked again after an error
 	pollDelay    = 5 * time.Second        // the log is looked at even if nobody woke the walker
+	tailDelay    = 200 * time.Millisecond // the same, while entries for others may stand behind the last one for us
 	readMost     = 500                    // entries of one read
 	readBytes    = 8 << 20                // of records, after which a read ends
 )
@@ -52,11 +53,14 @@ type walker struct {
 	retries int       // of those flying, come from chains
 	paused  time.Time // nothing is sent before
 
-	results chan outcome
-	fetched chan fetch
-	reading bool
-	more    bool      // there may be entries after window.read
-	readAt  time.Time // not before, after an error
+	outgoing chan *shipment // to the workers; has room for all that may fly
+	workers  int
+	results  chan outcome
+	fetched  chan fetch
+	reading  bool
+	more     bool      // there may be entries after window.read
+	tail     bool      // there may be entries for others after it, and nothing else
+	readAt   time.Time // not before, after an error
 
 	batch    ledger.Batch
 	first    time.Time // when the oldest unwritten outcome came
@@ -66,7 +70,7 @@ type walker struct {
 	flushAt  time.Time // not before, after an error
 	inFlush  ledger.Batch
 	off      string // why the webhook is to be switched off when the walker has ended; "" = it is not
-	debug    bool // attempts that went well are logged too
+	debug    bool   // attempts that went well are logged too
 }
 
 // eventLog is what a walker reads.
@@ -88,6 +92,7 @@ type fetch struct {
 // attempts in flight too.
 func (w *walker) run(stop, hard context.Context) error {
 	hard, cancel := context.WithCancel(hard)
+	defer close(w.outgoing)
 	defer cancel()
 	if err := w.recover(hard); err != nil {
 		return err
@@ -186,11 +191,23 @@ func (w *walker) read(ctx context.Context) {
 }
 
 func (w *walker) fetch(ctx context.Context, after int64, limit int) fetch {
-	head, err := w.events.Head(ctx)
-	if err != nil || head <= after {
+	r := eventlog.Range{After: after, DocType: w.doctype(), Limit: limit, Bytes: readBytes}
+	events, err := w.events.Events(ctx, r)
+	if err != nil || len(events) > 0 {
+		return w.fetchOf(events, limit, after, err)
+	}
+	// Nothing for us: pass what belongs to others. The end is asked for first, so
+	// that nothing of ours can have come before it unseen.
+	if r.Upto, err = w.events.Head(ctx); err != nil || r.Upto <= after {
 		return fetch{upto: after, err: err}
 	}
-	events, err := w.events.Events(ctx, eventlog.Range{After: after, Upto: head, DocType: w.doctype(), Limit: limit, Bytes: readBytes})
+	if events, err = w.events.Events(ctx, r); err != nil || len(events) > 0 {
+		return w.fetchOf(events, limit, after, err)
+	}
+	return fetch{upto: r.Upto}
+}
+
+func (w *walker) fetchOf(events []doctype.Event, limit int, after int64, err error) fetch {
 	if err != nil {
 		return fetch{upto: after, err: err}
 	}
@@ -198,10 +215,7 @@ func (w *walker) fetch(ctx context.Context, after int64, limit int) fetch {
 	for i := range events {
 		size += len(events[i].Data) + len(events[i].Changed)
 	}
-	if len(events) == limit || size >= readBytes {
-		return fetch{events: events, upto: events[len(events)-1].Pos, full: true}
-	}
-	return fetch{events: events, upto: head}
+	return fetch{events: events, upto: events[len(events)-1].Pos, full: len(events) == limit || size >= readBytes}
 }
 
 func (w *walker) doctype() string {
@@ -243,6 +257,10 @@ func (w *walker) admit(f fetch) {
 		})
 	}
 	w.window.read = f.upto
+	w.tail = len(f.events) > 0 && !f.full
+	if w.tail {
+		w.readAt = time.Now()
+	}
 }
 
 // take queues a new shipment: behind its document's failed one, behind the one

@@ -38,6 +38,16 @@ const sqliteParams = 450
 // PostgreSQL gets one statement with one array parameter per column, SQLite statements of VALUES. On PostgreSQL, therefore, a row may
 // be touched only once by an ON CONFLICT … DO UPDATE.
 func Insert(ctx context.Context, tx bun.Tx, table string, cols []Column, suffix string) (int64, error) {
+	return insert(ctx, tx, "", table, cols, suffix)
+}
+
+// InsertAfter is Insert that on PostgreSQL first evaluates the select list first, such as a lock to be taken, in the same statement:
+// before any default of a row is. SQLite has no use for it and leaves it out.
+func InsertAfter(ctx context.Context, tx bun.Tx, first, table string, cols []Column) (int64, error) {
+	return insert(ctx, tx, first, table, cols, "")
+}
+
+func insert(ctx context.Context, tx bun.Tx, first, table string, cols []Column, suffix string) (int64, error) {
 	n, err := length(cols)
 	if err != nil || n == 0 {
 		return 0, err
@@ -46,7 +56,7 @@ func Insert(ctx context.Context, tx bun.Tx, table string, cols []Column, suffix 
 	for i, c := range cols {
 		names[i] = c.Name
 	}
-	in := insertion{head: "INSERT INTO " + table + " (" + strings.Join(names, ", ") + ") ", cols: cols, rows: n, suffix: suffix}
+	in := insertion{head: "INSERT INTO " + table + " (" + strings.Join(names, ", ") + ") ", cols: cols, rows: n, first: first, suffix: suffix}
 	if tx.Dialect().Name() == dialect.PG {
 		return in.arrays(ctx, tx.Tx)
 	}
@@ -58,6 +68,7 @@ type insertion struct {
 	head   string
 	cols   []Column
 	rows   int
+	first  string
 	suffix string
 }
 
@@ -110,6 +121,11 @@ func (in insertion) arrays(ctx context.Context, tx *sql.Tx) (int64, error) {
 	}
 	//nolint:gosec // SQL text of our own, as documented
 	query := in.head + "SELECT * FROM unnest(" + strings.Join(places, ", ") + ") " + in.suffix
+	if in.first != "" {
+		// The one row of the CTE is joined to each, so it is there before a row is made.
+		//nolint:gosec // as above
+		query = "WITH first AS MATERIALIZED (SELECT " + in.first + ") " + in.head + "SELECT u.* FROM first, unnest(" + strings.Join(places, ", ") + ") AS u"
+	}
 	result, err := tx.ExecContext(ctx, query, args...)
 	if err != nil {
 		return 0, err

@@ -12,6 +12,8 @@ import (
 	"unicode/utf8"
 
 	"github.com/go-json-experiment/json/jsontext"
+
+	"dochook/server/ingest/body"
 )
 
 // separators are the bytes that may stand between cells; the one found most
@@ -25,7 +27,7 @@ const maxHeader = 64 << 10
 // that must be possible in bounded memory and exact about lines; what its
 // cells are is read by encoding/csv.
 type rows struct {
-	w       *window
+	w       *body.Window
 	seps    string
 	line    int // of the next row
 	columns []column
@@ -43,20 +45,20 @@ type column struct {
 
 // csv reads the header and sets up the rows.
 func (o *opening) csv() (splitter, string, *Error) {
-	r := &rows{w: o.window, seps: separators, line: o.line}
-	at := o.offset()
+	r := &rows{w: o.Window, seps: separators, line: o.line}
+	at := o.Offset()
 	row, _, tooLarge, err := r.read(maxHeader)
 	if err != nil {
 		return nil, "", err
 	}
-	p := place{"CSV header", 0}
+	p := body.Place{What: "CSV header"}
 	if tooLarge {
-		return nil, "", &Error{code: codeTooLarge, Offset: at, Line: o.line, Message: fmt.Sprintf("%s: larger than %d bytes", p, maxHeader)}
+		return nil, "", body.NewError(body.TooLarge, at, o.line, fmt.Sprintf("%s: larger than %d bytes", p, maxHeader))
 	}
 	r.seps = separator(row)
 	names, perr := r.parse(row)
 	if perr != nil {
-		return nil, "", &Error{code: codeInvalid, Offset: at, Line: o.line, Message: p.String() + ": " + perr.Error()}
+		return nil, "", body.NewError(body.Invalid, at, o.line, p.String()+": "+perr.Error())
 	}
 	seen := make(map[string]bool, len(names))
 	for i, name := range names {
@@ -71,7 +73,7 @@ func (o *opening) csv() (splitter, string, *Error) {
 			fault = fmt.Sprintf("the name of column %d is not UTF-8", i+1)
 		}
 		if fault != "" {
-			return nil, "", &Error{code: codeInvalid, Offset: at, Line: o.line, Message: p.String() + ": " + fault}
+			return nil, "", body.NewError(body.Invalid, at, o.line, p.String()+": "+fault)
 		}
 		seen[name] = true
 		quoted, _ := jsontext.AppendQuote(nil, name)
@@ -81,28 +83,28 @@ func (o *opening) csv() (splitter, string, *Error) {
 }
 
 func (r *rows) next() (item, error) {
-	for start := r.w.offset(); ; {
-		at, it := r.w.offset(), item{line: r.line}
-		row, last, tooLarge, err := r.read(r.w.limit)
+	for start := r.w.Offset(); ; {
+		at, it := r.w.Offset(), item{line: r.line}
+		row, last, tooLarge, err := r.read(r.w.Limit())
 		if err != nil {
 			return item{}, err
 		}
 		switch {
 		case tooLarge:
-			it.err = r.w.tooLarge(at, it.line)
+			it.err = r.w.TooLarge(at, it.line)
 			return it, nil
 		case len(row) == 0 && last:
 			return item{}, io.EOF
 		case len(trimEnd(row)) > 0:
 			if it.data, it.err = r.record(row, last); it.err != nil {
 				it.err.Offset, it.err.Line = at, it.line
-				if it.err.code == codeTruncated {
+				if it.err.Code() == body.Truncated {
 					return item{}, it.err
 				}
 			}
 			return it, nil
-		case r.w.offset()-start > int64(r.w.limit):
-			return item{}, r.w.endless(start)
+		case r.w.Offset()-start > int64(r.w.Limit()):
+			return item{}, r.w.Endless(start)
 		}
 	}
 }
@@ -113,13 +115,13 @@ func (r *rows) read(limit int) (row []byte, last, tooLarge bool, err *Error) {
 	var q quotes
 	start := r.line
 	for n := 0; ; {
-		b := r.w.bytes()
+		b := r.w.Bytes()
 		end, found := q.rowEnd(b[n:], r.seps)
 		r.line += bytes.Count(b[n:n+end], []byte{'\n'})
 		n += end
 		tooLarge = tooLarge || n > limit
 		if tooLarge || found {
-			r.w.advance(n)
+			r.w.Advance(n)
 		}
 		switch {
 		case found && tooLarge:
@@ -129,14 +131,14 @@ func (r *rows) read(limit int) (row []byte, last, tooLarge bool, err *Error) {
 		case tooLarge:
 			n = 0
 		}
-		if r.w.fill() {
+		if r.w.Fill() {
 			continue
 		}
-		if r.w.ended() != nil || q == quoted {
-			return nil, true, false, r.w.cut(place{"the CSV row of line", start})
+		if r.w.Ended() != nil || q == quoted {
+			return nil, true, false, r.w.Cut(body.Place{What: "the CSV row of line", N: start})
 		}
-		b = r.w.bytes()
-		r.w.advance(len(b))
+		b = r.w.Bytes()
+		r.w.Advance(len(b))
 		return b, true, tooLarge, nil
 	}
 }
@@ -216,20 +218,18 @@ func (r *rows) parse(row []byte) ([]string, error) {
 }
 
 // record makes a JSON object of a row; it is valid until the next call. A last
-// row with too few cells and no line end was cut off.
+// row with too few cells and no line end was cut off. Errors are without their
+// place.
 func (r *rows) record(row []byte, last bool) ([]byte, *Error) {
 	cells, err := r.parse(row)
 	if err != nil {
-		return nil, &Error{code: codeInvalid, Message: "CSV row: " + err.Error()}
+		return nil, body.NewError(body.Invalid, 0, 0, "CSV row: "+err.Error())
 	}
 	if len(cells) != len(r.columns) {
-		e := &Error{code: codeInvalid, Message: fmt.Sprintf(
-			"CSV row: %d cells, the header has %d", len(cells), len(r.columns))}
 		if last && len(cells) < len(r.columns) {
-			e.code = codeTruncated
-			e.Message = "the body ends within a CSV row"
+			return nil, body.NewError(body.Truncated, 0, 0, "the body ends within a CSV row")
 		}
-		return nil, e
+		return nil, body.NewError(body.Invalid, 0, 0, fmt.Sprintf("CSV row: %d cells, the header has %d", len(cells), len(r.columns)))
 	}
 	r.out = append(r.out[:0], '{')
 	for i, cell := range cells {
@@ -243,12 +243,12 @@ func (r *rows) record(row []byte, last bool) ([]byte, *Error) {
 			continue
 		}
 		if r.out, err = jsontext.AppendQuote(r.out, cell); err != nil {
-			return nil, &Error{code: codeInvalid, Message: fmt.Sprintf("CSV row: the cell of column %q is not UTF-8", c.name)}
+			return nil, body.NewError(body.Invalid, 0, 0, fmt.Sprintf("CSV row: the cell of column %q is not UTF-8", c.name))
 		}
 	}
 	r.out = append(r.out, '}')
-	if len(r.out) > r.w.limit {
-		return nil, r.w.tooLarge(0, 0)
+	if len(r.out) > r.w.Limit() {
+		return nil, r.w.TooLarge(0, 0)
 	}
 	return r.out, nil
 }
@@ -258,9 +258,8 @@ func (r *rows) isNumber(cell string) bool {
 	if cell == "" || cell[0] != '-' && (cell[0] < '0' || cell[0] > '9') {
 		return false
 	}
-	s := &r.w.s
-	s.reset()
-	return s.scan([]byte(cell)) == len(cell) && s.eof()
+	s := r.w.Scanner()
+	return s.Scan([]byte(cell)) == len(cell) && s.EOF()
 }
 
 // trimEnd cuts the line end off a row.
@@ -273,17 +272,17 @@ func (o *opening) looksLikeCSV() (bool, *Error) {
 	n := 0
 	for found := false; !found; {
 		var end int
-		end, found = q.rowEnd(o.bytes()[n:], separators)
+		end, found = q.rowEnd(o.Bytes()[n:], separators)
 		n += end
-		if !found && (n > maxHeader || !o.fill()) {
-			return false, o.ended()
+		if !found && (n > maxHeader || !o.Fill()) {
+			return false, o.Ended()
 		}
 	}
 	if n > maxHeader {
 		return false, nil
 	}
-	row := o.bytes()[:n]
-	probe := &rows{w: o.window, seps: separator(row)}
+	row := o.Bytes()[:n]
+	probe := &rows{w: o.Window, seps: separator(row)}
 	cells, err := probe.parse(row)
 	if err != nil || len(cells) < 2 {
 		return false, nil //nolint:nilerr // Not being CSV is an answer.

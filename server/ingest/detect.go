@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"mime"
 	"strings"
+
+	"dochook/server/ingest/body"
 )
 
 // hint is what the Content-Type says about the shape.
@@ -14,6 +16,7 @@ const (
 	hintNone hint = iota
 	hintLines
 	hintCSV
+	hintJSON
 )
 
 // typeHint reads a Content-Type. A wrong one is no fault.
@@ -31,13 +34,15 @@ func typeHint(contentType string) hint {
 	case "text/csv", "application/csv", "text/x-csv", "application/x-csv",
 		"text/tab-separated-values", "text/comma-separated-values":
 		return hintCSV
+	case "application/json", "text/json":
+		return hintJSON
 	}
 	return hintNone
 }
 
 // opening is what is known while the shape is being found.
 type opening struct {
-	*window
+	*body.Window
 	o    Options
 	hint hint
 	line int // the line on which the content begins
@@ -47,14 +52,14 @@ type opening struct {
 // open recognises the shape and sets up its splitter.
 func (r *Reader) open() error {
 	if r.o.Shape != "" && r.o.Shape != formatMap {
-		return &Error{code: codeInvalid, Message: fmt.Sprintf("unknown shape %q: it is \"map\" or left out", r.o.Shape)}
+		return body.NewError(body.Invalid, 0, 0, fmt.Sprintf("unknown shape %q: it is \"map\" or left out", r.o.Shape))
 	}
-	src, err := r.unpack()
+	window, err := body.Open(r.src, r.o.ContentEncoding, r.o.MaxRecord)
 	if err != nil {
 		return err
 	}
-	r.win = newWindow(src, r.o.MaxRecord)
-	o := &opening{window: r.win, o: r.o, hint: typeHint(r.o.ContentType)}
+	r.window = window
+	o := &opening{Window: window, o: r.o, hint: typeHint(r.o.ContentType)}
 	if r.split, r.format, err = o.recognise(); err != nil {
 		return err
 	}
@@ -70,16 +75,16 @@ func (o *opening) recognise() (splitter, string, *Error) {
 	case !ok && o.hint == hintLines:
 		return o.lines()
 	case !ok:
-		return nil, "", &Error{code: codeNotJSON, Message: "the body is empty; no records at all are []"}
+		return nil, "", body.NewError(body.NotJSON, 0, 0, "the body is empty; no records at all are []")
 	case c == '{' || c == '[':
 		if o.hint == hintCSV && o.o.Records == "" && o.o.Shape == "" {
 			return o.csv()
 		}
-		o.advance(o.lead)
+		o.Advance(o.lead)
 		return o.json(c)
 	case c == '<':
-		return nil, "", &Error{code: codeNotJSON, Offset: o.offset(), Message: "the body is HTML or XML, not JSON"}
-	case o.o.Records != "" || o.o.Shape == formatMap:
+		return nil, "", body.NewError(body.NotJSON, o.Offset(), 0, "the body is HTML or XML, not JSON")
+	case o.o.Records != "" || o.o.Shape == formatMap || o.hint == hintJSON:
 		return nil, "", o.neither()
 	case o.hint == hintCSV:
 		return o.csv()
@@ -98,16 +103,16 @@ func (o *opening) recognise() (splitter, string, *Error) {
 
 // json tells the shapes apart that begin with a bracket or brace c.
 func (o *opening) json(c byte) (splitter, string, *Error) {
-	end := nothing{o.window}
+	end := nothing{o.Window}
 	switch {
 	case o.o.Records != "":
 		return o.wrapped()
 	case c == '[' && o.o.Shape == formatMap:
-		return nil, "", &Error{code: codeInvalid, Offset: o.offset(), Message: "the body is an array, but shape=map asks for an object"}
+		return nil, "", body.NewError(body.Invalid, o.Offset(), 0, "the body is an array, but shape=map asks for an object")
 	case c == '[':
-		return newArray(o.window, end), formatArray, nil
+		return newArray(o.Window, end), formatArray, nil
 	case o.o.Shape == formatMap:
-		return newMap(o.window, end, false), formatMap, nil
+		return newMap(o.Window, end, false), formatMap, nil
 	}
 	return o.braced()
 }
@@ -115,45 +120,45 @@ func (o *opening) json(c byte) (splitter, string, *Error) {
 // begin skips a byte order mark and blank lines, counts the lines skipped and
 // returns the first byte of the content.
 func (o *opening) begin() (c byte, ok bool, err *Error) {
-	for len(o.bytes()) < 3 && o.fill() {
+	for len(o.Bytes()) < 3 && o.Fill() {
 	}
-	if bytes.HasPrefix(o.bytes(), []byte("\ufeff")) {
-		o.advance(3)
+	if bytes.HasPrefix(o.Bytes(), []byte("\ufeff")) {
+		o.Advance(3)
 	}
 	at, found := o.content(0)
 	switch {
-	case !found && at > o.limit:
-		return 0, false, o.endless(o.offset())
+	case !found && at > o.Limit():
+		return 0, false, o.Endless(o.Offset())
 	case !found:
-		return 0, false, o.ended()
+		return 0, false, o.Ended()
 	}
-	skipped := o.bytes()[:at]
+	skipped := o.Bytes()[:at]
 	o.line = 1 + bytes.Count(skipped, []byte{'\n'})
 	o.lead = at - (1 + bytes.LastIndexByte(skipped, '\n'))
-	o.advance(at - o.lead)
-	return o.bytes()[o.lead], true, nil
+	o.Advance(at - o.lead)
+	return o.Bytes()[o.lead], true, nil
 }
 
 // neither is the error for a body of no known shape.
 func (o *opening) neither() *Error {
 	const shown = 24
-	for len(o.bytes()) < shown && o.fill() {
+	for len(o.Bytes()) < shown && o.Fill() {
 	}
-	if err := o.ended(); err != nil {
+	if err := o.Ended(); err != nil {
 		return err
 	}
-	b := o.bytes()
+	b := o.Bytes()
 	b, _, _ = bytes.Cut(b[:min(len(b), shown)], []byte{'\n'})
-	return &Error{code: codeNotJSON, Offset: o.offset(), Message: fmt.Sprintf(
-		"the body is neither JSON records nor CSV: it begins with %q (for CSV with one column send Content-Type: text/csv)", b)}
+	return body.NewError(body.NotJSON, o.Offset(), 0, fmt.Sprintf(
+		"the body is neither JSON records nor CSV: it begins with %q (for CSV with one column send Content-Type: text/csv)", b))
 }
 
 func (o *opening) lines() (splitter, string, *Error) {
-	return &lines{w: o.window, line: o.line - 1}, formatNDJSON, nil
+	return &lines{w: o.Window, line: o.line - 1}, formatNDJSON, nil
 }
 
 func (o *opening) object(end closer) (splitter, string, *Error) {
-	return &single{w: o.window, end: end}, formatObject, nil
+	return &single{w: o.Window, end: end}, formatObject, nil
 }
 
 // wrapped finds the records inside a wrapper.
@@ -162,15 +167,15 @@ func (o *opening) wrapped() (splitter, string, *Error) {
 	if err != nil {
 		return nil, "", err
 	}
-	around := &wrapper{w: o.window, path: o.o.Records, steps: steps}
+	around := &wrapper{w: o.Window, path: o.o.Records, steps: steps}
 	c, err := around.descend()
 	switch {
 	case err != nil:
 		return nil, "", err
 	case c == '[' && o.o.Shape == "":
-		return newArray(o.window, around), formatArray, nil
+		return newArray(o.Window, around), formatArray, nil
 	case c == '{' && o.o.Shape == formatMap:
-		return newMap(o.window, around, false), formatMap, nil
+		return newMap(o.Window, around, false), formatMap, nil
 	case c == '{':
 		return o.mapOrObject(around)
 	}
@@ -178,49 +183,45 @@ func (o *opening) wrapped() (splitter, string, *Error) {
 	if o.o.Shape == formatMap {
 		wanted = "the object shape=map asks for"
 	}
-	return nil, "", &Error{
-		code: codeInvalid, Offset: o.offset(),
-		Message: fmt.Sprintf("records path %q: what is there is not %s", o.o.Records, wanted),
-	}
+	return nil, "", body.NewError(body.Invalid, o.Offset(), 0, fmt.Sprintf("records path %q: what is there is not %s", o.o.Records, wanted))
 }
 
 // braced tells NDJSON, an object map and one object apart. All of them begin
 // with a brace; the first line decides.
 func (o *opening) braced() (splitter, string, *Error) {
 	end, found := o.newline()
-	s := &o.s
-	s.reset()
-	n := s.scan(o.bytes()[:end])
+	s := o.Scanner()
+	n := s.Scan(o.Bytes()[:end])
 	if !found {
 		// One line, or a line above the limit of which only the start is known.
-		if o.hint == hintLines || end > o.limit && s.state != stFault && !o.startsMap() {
+		if o.hint == hintLines || end > o.Limit() && !s.Failed() && !o.startsMap() {
 			return o.lines()
 		}
-		return o.mapOrObject(nothing{o.window})
+		return o.mapOrObject(nothing{o.Window})
 	}
 	next, more := o.content(end)
-	braceNext := more && o.bytes()[next] == '{'
+	braceNext := more && o.Bytes()[next] == '{'
 	switch {
-	case s.state == stEnd && more:
+	case s.Complete() && more:
 		// Another value follows; or rubbish does, of which NDJSON can skip lines.
-		if blanks(o.bytes()[n:end]) == end-n || braceNext || o.hint == hintLines {
+		if body.Blanks(o.Bytes()[n:end]) == end-n || braceNext || o.hint == hintLines {
 			return o.lines()
 		}
-	case s.state == stEnd || s.state == stFault:
+	case s.Complete() || s.Failed():
 		if braceNext || o.hint == hintLines {
 			return o.lines()
 		}
 	case braceNext:
 		// The first line stops in the middle of a value. If that may not go on
 		// with a brace, the line was broken and the next one begins afresh.
-		if s.state == stString || s.state == stEscape {
+		if s.InString() {
 			return o.lines()
 		}
-		if s.scan(o.bytes()[end : next+1]); s.state == stFault {
+		if s.Scan(o.Bytes()[end : next+1]); s.Failed() {
 			return o.lines()
 		}
 	}
-	return o.mapOrObject(nothing{o.window})
+	return o.mapOrObject(nothing{o.Window})
 }
 
 // newline looks ahead for the first newline; end is its place, or that of the
@@ -232,7 +233,7 @@ func (o *opening) newline() (end int, found bool) {
 		if n := bytes.IndexByte(b[at:], '\n'); n >= 0 {
 			return at + n, true
 		}
-		if at = len(b); at > o.limit || !o.fill() {
+		if at = len(b); at > o.Limit() || !o.Fill() {
 			return at, false
 		}
 	}
@@ -243,10 +244,10 @@ func (o *opening) newline() (end int, found bool) {
 func (o *opening) content(at int) (next int, found bool) {
 	for {
 		b := o.ahead()
-		if at += blanks(b[at:]); at < len(b) {
+		if at += body.Blanks(b[at:]); at < len(b) {
 			return at, true
 		}
-		if at > o.limit || !o.fill() {
+		if at > o.Limit() || !o.Fill() {
 			return at, false
 		}
 	}
@@ -254,8 +255,8 @@ func (o *opening) content(at int) (next int, found bool) {
 
 // ahead are the unread bytes that may be looked at before the shape is known.
 func (o *opening) ahead() []byte {
-	b := o.bytes()
-	return b[:min(len(b), o.limit+1)]
+	b := o.Bytes()
+	return b[:min(len(b), o.Limit()+1)]
 }
 
 // mapOrObject tells an object map from one object, looking no further ahead
@@ -264,7 +265,7 @@ func (o *opening) mapOrObject(end closer) (splitter, string, *Error) {
 	if !o.startsMap() {
 		return o.object(end)
 	}
-	return newMap(o.window, end, true), formatMap, nil
+	return newMap(o.Window, end, true), formatMap, nil
 }
 
 // startsMap reports whether the object that begins at the next byte is a map,
@@ -273,21 +274,20 @@ func (o *opening) startsMap() bool {
 	if o.o.Key == nil {
 		return false
 	}
-	s := &o.s
-	s.reset()
+	s := o.Scanner()
 	n := 0
 	for {
-		n += s.scan(o.ahead()[n:])
-		if s.state == stEnd || s.state == stFault || n > o.limit || !o.fill() {
+		n += s.Scan(o.ahead()[n:])
+		if s.Complete() || s.Failed() || n > o.Limit() || !o.Fill() {
 			break
 		}
 	}
-	b := o.bytes()[:n]
+	b := o.Bytes()[:n]
 	whole, ok := objectsOnly(b)
 	if !ok {
 		return false
 	}
-	if s.state != stEnd {
+	if !s.Complete() {
 		b = append(append([]byte(nil), b[:whole]...), '}')
 	}
 	return !o.o.Key(b)
@@ -297,35 +297,35 @@ func (o *opening) startsMap() bool {
 // may be missing, are objects, and at least one is whole; end is where the
 // last whole one ends.
 func objectsOnly(b []byte) (end int, ok bool) {
-	var s scanner
+	var s body.Scanner
 	at := 1 // behind the brace
 	for {
-		at += blanks(b[at:])
+		at += body.Blanks(b[at:])
 		if at == len(b) || b[at] != '"' {
 			return end, end > 0
 		}
 		// A name, its colon, the first byte of its value.
-		s.reset()
-		at += s.scan(b[at:])
-		at += blanks(b[at:])
+		s.Reset()
+		at += s.Scan(b[at:])
+		at += body.Blanks(b[at:])
 		if at == len(b) || b[at] != ':' {
 			return end, end > 0
 		}
 		at++
-		at += blanks(b[at:])
+		at += body.Blanks(b[at:])
 		if at == len(b) {
 			return end, end > 0
 		}
 		if b[at] != '{' {
 			return end, false
 		}
-		s.reset()
-		at += s.scan(b[at:])
-		if s.state != stEnd {
+		s.Reset()
+		at += s.Scan(b[at:])
+		if !s.Complete() {
 			return end, end > 0
 		}
 		end = at
-		at += blanks(b[at:])
+		at += body.Blanks(b[at:])
 		if at == len(b) || b[at] != ',' {
 			return end, true
 		}

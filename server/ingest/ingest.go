@@ -1,6 +1,11 @@
 package ingest
 
-import "io"
+import (
+	"errors"
+	"io"
+
+	"dochook/server/ingest/body"
+)
 
 // The defaults of [Options].
 const (
@@ -92,16 +97,15 @@ type splitter interface {
 
 // Reader cuts one body into pages. It is not safe for concurrent use.
 type Reader struct {
-	o       Options
-	src     io.Reader
-	win     *window
-	split   splitter
-	format  string
-	release func()
-	held    *item // did not fit into the page before
-	done    bool  // the splitter has no more
-	number  int
-	err     error
+	o      Options
+	src    io.Reader
+	window *body.Window
+	split  splitter
+	format string
+	held   *item // did not fit into the page before
+	done   bool  // the splitter has no more
+	number int
+	err    error
 }
 
 // NewReader returns a Reader of r. Nothing is read before the first call of
@@ -116,7 +120,7 @@ func NewReader(r io.Reader, o Options) *Reader {
 	if o.MaxRecord <= 0 {
 		o.MaxRecord = defaultMaxRecord
 	}
-	return &Reader{o: o, src: r, release: func() {}}
+	return &Reader{o: o, src: r}
 }
 
 // Format is the shape of the body: "ndjson", "array", "object", "map" or
@@ -134,8 +138,10 @@ func (r *Reader) Next() (*Page, error) {
 	p, err := r.page()
 	if err != nil {
 		r.err = err
-		r.held, r.split, r.win, r.src = nil, nil, nil, nil
-		r.release()
+		if r.window != nil {
+			r.window.Close()
+		}
+		r.held, r.split, r.window, r.src = nil, nil, nil, nil
 		return nil, err
 	}
 	return p, nil
@@ -158,7 +164,7 @@ func (r *Reader) page() (*Page, error) {
 	)
 	for len(p.Records) < r.o.MaxRecords {
 		it, err := r.next()
-		if isEnd(err) {
+		if errors.Is(err, io.EOF) {
 			r.done = true
 			break
 		}

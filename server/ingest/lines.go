@@ -3,21 +3,23 @@ package ingest
 import (
 	"bytes"
 	"io"
+
+	"dochook/server/ingest/body"
 )
 
 // lines are the records of NDJSON: one value per line, blank lines between
 // them are nothing. A broken line is a fault of its own.
 type lines struct {
-	w    *window
+	w    *body.Window
 	line int // the one read last
 }
 
 func (l *lines) next() (item, error) {
-	start := l.w.offset()
+	start := l.w.Offset()
 	for {
-		at := l.w.offset()
-		if at-start > int64(l.w.limit) {
-			return item{}, l.w.endless(start)
+		at := l.w.Offset()
+		if at-start > int64(l.w.Limit()) {
+			return item{}, l.w.Endless(start)
 		}
 		line, last, tooLarge, err := l.read()
 		if err != nil {
@@ -25,13 +27,13 @@ func (l *lines) next() (item, error) {
 		}
 		it := item{line: l.line}
 		if tooLarge {
-			it.err = l.w.tooLarge(at, l.line)
+			it.err = l.w.TooLarge(at, l.line)
 			return it, nil
 		}
-		lead := blanks(line)
+		lead := body.Blanks(line)
 		if lead < len(line) {
 			it.data, it.err = l.check(line[lead:], at+int64(lead), last)
-			if it.err != nil && it.err.code == codeTruncated {
+			if it.err != nil && it.err.Code() == body.Truncated {
 				return item{}, it.err
 			}
 			return it, nil
@@ -43,7 +45,7 @@ func (l *lines) next() (item, error) {
 }
 
 // place is the line read last.
-func (l *lines) place() place { return place{"line", l.line} }
+func (l *lines) place() body.Place { return body.Place{What: "line", N: l.line} }
 
 // read uses up the next line and returns it without its newline. A line above
 // the limit is skipped. The last line is the one without a newline, be it
@@ -51,21 +53,21 @@ func (l *lines) place() place { return place{"line", l.line} }
 func (l *lines) read() (line []byte, last, tooLarge bool, err error) {
 	l.line++
 	for seen := 0; ; {
-		b := l.w.bytes()
+		b := l.w.Bytes()
 		if n := bytes.IndexByte(b[seen:], '\n'); n >= 0 {
-			l.w.advance(seen + n + 1)
-			return b[:seen+n], false, seen+n > l.w.limit, nil
+			l.w.Advance(seen + n + 1)
+			return b[:seen+n], false, seen+n > l.w.Limit(), nil
 		}
-		if seen = len(b); seen > l.w.limit {
+		if seen = len(b); seen > l.w.Limit() {
 			return nil, false, true, l.skip()
 		}
-		if !l.w.fill() {
-			if e := l.w.ended(); e != nil {
+		if !l.w.Fill() {
+			if e := l.w.Ended(); e != nil {
 				e.Line = l.line
 				return nil, true, false, e
 			}
-			b = l.w.bytes()
-			l.w.advance(len(b))
+			b = l.w.Bytes()
+			l.w.Advance(len(b))
 			return b, true, false, nil
 		}
 	}
@@ -74,22 +76,21 @@ func (l *lines) read() (line []byte, last, tooLarge bool, err error) {
 // skip uses up the rest of an oversized line. It watches the grammar to tell a
 // body that was cut off from one whose last line has no newline.
 func (l *lines) skip() error {
-	s := &l.w.s
-	s.reset()
+	s := l.w.Scanner()
 	for {
-		b := l.w.bytes()
+		b := l.w.Bytes()
 		n := bytes.IndexByte(b, '\n')
 		if n >= 0 {
-			l.w.advance(n + 1)
+			l.w.Advance(n + 1)
 			return nil
 		}
-		s.scan(b)
-		l.w.advance(len(b))
-		if l.w.fill() {
+		s.Scan(b)
+		l.w.Advance(len(b))
+		if l.w.Fill() {
 			continue
 		}
-		if l.w.ended() != nil || s.state != stFault && !s.eof() {
-			return l.w.cut(l.place())
+		if l.w.Ended() != nil || !s.Failed() && !s.EOF() {
+			return l.w.Cut(l.place())
 		}
 		return nil
 	}
@@ -99,22 +100,21 @@ func (l *lines) skip() error {
 // what is wrong with it. If it is the last line and could go on, the fault is
 // that it was cut off.
 func (l *lines) check(line []byte, at int64, last bool) ([]byte, *Error) {
-	s := &l.w.s
-	s.reset()
-	n := s.scan(line)
+	s := l.w.Scanner()
+	n := s.Scan(line)
 	switch {
-	case s.state == stFault:
-	case s.state == stEnd || s.eof():
-		rest := n + blanks(line[n:])
+	case s.Failed():
+	case s.Complete() || s.EOF():
+		rest := n + body.Blanks(line[n:])
 		if rest == len(line) {
 			return line[:n], nil
 		}
 		n = rest
-		s.fail("behind the record: one record per line")
+		s.Fail("behind the record: one record per line")
 	case last:
-		return nil, l.w.cut(l.place())
+		return nil, l.w.Cut(l.place())
 	default:
-		s.fail("of the line")
+		s.Fail("of the line")
 	}
-	return nil, s.fault(line[n:], at+int64(n), l.place())
+	return nil, s.Fault(line[n:], at+int64(n), l.place())
 }

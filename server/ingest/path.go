@@ -6,12 +6,14 @@ import (
 	"strconv"
 	"strings"
 	"unicode/utf8"
+
+	"dochook/server/ingest/body"
 )
 
 // wrapper is a JSON value with the records somewhere inside. The steps lead
 // there; it implements closer for what stands around them.
 type wrapper struct {
-	w     *window
+	w     *body.Window
 	path  string
 	steps []step
 	array []bool // kinds of the containers entered
@@ -37,8 +39,8 @@ func parsePath(path string) ([]step, *Error) {
 		first = true // of the component
 	)
 	refuse := func(what string) *Error {
-		return &Error{code: codeInvalid, Message: fmt.Sprintf(
-			"records path %q: %s; only names and indexes joined by dots can be streamed", path, what)}
+		return body.NewError(body.Invalid, 0, 0, fmt.Sprintf(
+			"records path %q: %s; only names and indexes joined by dots can be streamed", path, what))
 	}
 	end := func() {
 		s := step{name: name.String(), index: -1}
@@ -81,28 +83,28 @@ func parsePath(path string) ([]step, *Error) {
 }
 
 // place is the wrapper as a whole.
-func (*wrapper) place() place { return place{"the wrapper around the records", 0} }
+func (*wrapper) place() body.Place { return body.Place{What: "the wrapper around the records"} }
 
 // descend walks to the value at the path and stands on its first byte, which
 // it returns.
 func (r *wrapper) descend() (byte, *Error) {
 	for i := 0; ; i++ {
-		c, ok, err := r.w.peek()
+		c, ok, err := r.w.Peek()
 		if err != nil {
 			return 0, err
 		}
 		if !ok {
-			return 0, r.w.cut(r.place())
+			return 0, r.w.Cut(r.place())
 		}
 		if i == len(r.steps) {
 			return c, nil
 		}
 		switch c {
 		case '{':
-			r.w.advance(1)
+			r.w.Advance(1)
 			err = r.member(i)
 		case '[':
-			r.w.advance(1)
+			r.w.Advance(1)
 			err = r.element(i)
 		default:
 			err = r.missing(i, "there is no object or array to look into")
@@ -118,7 +120,7 @@ func (r *wrapper) descend() (byte, *Error) {
 func (r *wrapper) member(i int) *Error {
 	var seen []string
 	for first := true; ; first = false {
-		more, err := r.w.more('}', first, r.place())
+		more, err := r.w.More('}', first, r.place())
 		if err != nil {
 			return err
 		}
@@ -129,7 +131,7 @@ func (r *wrapper) member(i int) *Error {
 			}
 			return r.missing(i, have)
 		}
-		name, bad, err := r.w.name(r.place())
+		name, bad, err := r.w.Name(r.place())
 		if err = firstOf(err, bad); err != nil || name == r.steps[i].name {
 			return err
 		}
@@ -163,7 +165,7 @@ func (r *wrapper) element(i int) *Error {
 		return r.missing(i, "there is an array, which wants an index")
 	}
 	for n := 0; ; n++ {
-		more, err := r.w.more(']', n == 0, r.place())
+		more, err := r.w.More(']', n == 0, r.place())
 		if err != nil {
 			return err
 		}
@@ -181,22 +183,19 @@ func (r *wrapper) element(i int) *Error {
 
 // skip uses up a value that is not on the path.
 func (r *wrapper) skip() *Error {
-	_, ok, err := r.w.peek()
+	_, ok, err := r.w.Peek()
 	if err != nil {
 		return err
 	}
 	if !ok {
-		return r.w.cut(r.place())
+		return r.w.Cut(r.place())
 	}
-	return r.w.skip(r.place())
+	return r.w.Skip(r.place())
 }
 
 // missing says that step i leads nowhere.
 func (r *wrapper) missing(i int, have string) *Error {
-	return &Error{
-		code: codeInvalid, Offset: r.w.offset(),
-		Message: fmt.Sprintf("records path %q: no %q: %s", r.path, r.steps[i].name, have),
-	}
+	return body.NewError(body.Invalid, r.w.Offset(), 0, fmt.Sprintf("records path %q: no %q: %s", r.path, r.steps[i].name, have))
 }
 
 // finish implements closer: it checks the rest of the wrapper, container by
@@ -218,21 +217,18 @@ func (r *wrapper) leave(i int) *Error {
 		closing = ']'
 	}
 	for {
-		more, err := r.w.more(closing, false, r.place())
+		more, err := r.w.More(closing, false, r.place())
 		if err != nil || !more {
 			return err
 		}
 		if !r.array[i] {
-			at := r.w.offset()
-			name, bad, err := r.w.name(r.place())
+			at := r.w.Offset()
+			name, bad, err := r.w.Name(r.place())
 			if err = firstOf(err, bad); err != nil {
 				return err
 			}
 			if name == r.steps[i].name {
-				return &Error{
-					code: codeInvalid, Offset: at,
-					Message: fmt.Sprintf("records path %q: %q appears twice", r.path, name),
-				}
+				return body.NewError(body.Invalid, at, 0, fmt.Sprintf("records path %q: %q appears twice", r.path, name))
 			}
 		}
 		if err := r.skip(); err != nil {

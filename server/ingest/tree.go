@@ -3,7 +3,7 @@ package ingest
 import (
 	"io"
 
-	"github.com/go-json-experiment/json/jsontext"
+	"dochook/server/ingest/body"
 )
 
 // closer reads what follows the records, to the end of the body.
@@ -14,7 +14,7 @@ type closer interface {
 
 // elements are the records of an array or, with their keys, of an object map.
 type elements struct {
-	w       *window
+	w       *body.Window
 	close   byte // ']' or '}', the end of the container
 	objects bool // every record must be an object, or this is no map at all
 	end     closer
@@ -22,24 +22,24 @@ type elements struct {
 	n       int    // of the record read last
 }
 
-func newArray(w *window, end closer) *elements {
+func newArray(w *body.Window, end closer) *elements {
 	return &elements{w: w, close: ']', what: "element", end: end}
 }
 
 // newMap reads the members of an object. If objects is set, the object was
 // only guessed to be a map.
-func newMap(w *window, end closer, objects bool) *elements {
+func newMap(w *body.Window, end closer, objects bool) *elements {
 	return &elements{w: w, close: '}', what: "member", end: end, objects: objects}
 }
 
 func (e *elements) next() (item, error) {
 	first := e.n == 0
 	if first {
-		e.w.advance(1) // the opening bracket
+		e.w.Advance(1) // the opening bracket
 	}
 	e.n++
-	p := place{e.what, e.n}
-	more, err := e.w.more(e.close, first, p)
+	p := body.Place{What: e.what, N: e.n}
+	more, err := e.w.More(e.close, first, p)
 	if err != nil {
 		return item{}, err
 	}
@@ -57,116 +57,41 @@ func (e *elements) next() (item, error) {
 }
 
 // record reads one element or member.
-func (e *elements) record(p place) (item, *Error) {
+func (e *elements) record(p body.Place) (item, *Error) {
 	it := item{line: e.n}
 	if e.close == '}' {
 		var err *Error
-		if it.key, it.err, err = e.w.name(p); err != nil {
+		if it.key, it.err, err = e.w.Name(p); err != nil {
 			return it, err
 		}
 	}
-	c, ok, err := e.w.peek()
+	c, ok, err := e.w.Peek()
 	if err != nil {
 		return it, err
 	}
 	if !ok {
-		return it, e.w.cut(p)
+		return it, e.w.Cut(p)
 	}
-	at := e.w.offset()
+	at := e.w.Offset()
 	if e.objects && c != '{' {
-		return it, &Error{
-			code: codeInvalid, Offset: at, Line: e.n,
-			Message: p.String() + " is not an object, so the body is neither an object map nor, by its size, one record",
-		}
+		return it, body.NewError(body.Invalid, at, e.n,
+			p.String()+" is not an object, so the body is neither an object map nor, by its size, one record")
 	}
-	data, tooLarge, err := e.w.value(p)
+	data, tooLarge, err := e.w.Value(p)
 	switch {
 	case err != nil:
 		return it, err
 	case tooLarge:
-		it.err = e.w.tooLarge(at, e.n)
+		it.err = e.w.TooLarge(at, e.n)
 	case it.err == nil:
 		it.data = data
 	}
 	return it, nil
 }
 
-// more reports whether a container has another element, and stands on its
-// first byte then. Otherwise it has used up the closing bracket.
-func (w *window) more(closing byte, first bool, p place) (bool, *Error) {
-	c, ok, err := w.peek()
-	if err != nil {
-		return false, err
-	}
-	if !ok {
-		return false, w.cut(p)
-	}
-	if c == closing {
-		w.advance(1)
-		return false, nil
-	}
-	if first {
-		return true, nil
-	}
-	if c != ',' {
-		return false, w.unexpected("where a comma should be", p)
-	}
-	w.advance(1)
-	if c, ok, err = w.peek(); err != nil {
-		return false, err
-	}
-	if !ok {
-		return false, w.cut(p)
-	}
-	if c == closing {
-		return false, w.unexpected("behind a comma", p)
-	}
-	return true, nil
-}
-
-// name reads a member's name and the colon behind it. A name that is not UTF-8
-// is a fault of its record alone.
-func (w *window) name(p place) (name string, bad, err *Error) {
-	at := w.offset()
-	if w.bytes()[0] != '"' {
-		return "", nil, w.unexpected("where a name should begin", p)
-	}
-	quoted, tooLarge, err := w.value(p)
-	if err != nil {
-		return "", nil, err
-	}
-	if tooLarge {
-		return "", nil, &Error{code: codeTooLarge, Offset: at, Line: p.n, Message: p.String() + ": the name is too long"}
-	}
-	plain, uerr := jsontext.AppendUnquote(nil, quoted)
-	if uerr != nil {
-		bad = &Error{
-			code: codeInvalid, Offset: at, Line: p.n, cause: uerr,
-			Message: p.String() + ": the name holds invalid Unicode or a control character",
-		}
-	}
-	c, ok, err := w.peek()
-	switch {
-	case err != nil:
-		return "", nil, err
-	case !ok:
-		return "", nil, w.cut(p)
-	case c != ':':
-		return "", nil, w.unexpected("where a colon should be", p)
-	}
-	w.advance(1)
-	return string(plain), bad, nil
-}
-
-// unexpected is a fault at the next byte.
-func (w *window) unexpected(want string, p place) *Error {
-	w.s.fail(want)
-	return w.s.fault(w.bytes(), w.offset(), p)
-}
-
 // single is a body (or the member of a wrapper) that is one record.
 type single struct {
-	w    *window
+	w    *body.Window
 	end  closer
 	done bool
 }
@@ -180,28 +105,28 @@ func (o *single) next() (item, error) {
 		}
 		return item{}, io.EOF
 	}
-	it, at := item{line: 1}, o.w.offset()
-	data, tooLarge, err := o.w.value(place{"record", 1})
+	it, at := item{line: 1}, o.w.Offset()
+	data, tooLarge, err := o.w.Value(body.Place{What: "record", N: 1})
 	if err != nil {
 		return item{}, err
 	}
 	o.done = true
 	it.data = data
 	if tooLarge {
-		it.err = o.w.tooLarge(at, 1)
+		it.err = o.w.TooLarge(at, 1)
 	}
 	return it, nil
 }
 
 // nothing is the closer of a body whose records stand at its top: only blanks
 // may follow.
-type nothing struct{ w *window }
+type nothing struct{ w *body.Window }
 
 func (n nothing) finish() *Error {
-	_, ok, err := n.w.peek()
+	_, ok, err := n.w.Peek()
 	if err != nil || !ok {
 		return err
 	}
-	return n.w.unexpected("behind the end of the JSON value (NDJSON has one record per line; "+
-		"several records in many lines each must be an array)", place{"the body", 0})
+	return n.w.Unexpected("behind the end of the JSON value (NDJSON has one record per line; "+
+		"several records in many lines each must be an array)", body.Place{What: "the body"})
 }

@@ -1,4 +1,4 @@
-package ingest
+package body
 
 import (
 	"encoding/binary"
@@ -38,14 +38,15 @@ const (
 // default limit of a record nothing can nest deeper.
 const maxDepth = 1 << 24
 
-// scanner checks the grammar of one JSON value (RFC 8259) piece by piece and
+// Scanner checks the grammar of one JSON value (RFC 8259) piece by piece and
 // finds its end. It holds one bit per level of nesting and nothing else, so
 // neither long nor deep values cost anything. It is lenient about control
-// characters in strings, unless strict, and about invalid UTF-8, lone
-// surrogates and duplicate names: they do not make the end uncertain.
-type scanner struct {
+// characters in strings, except for [Window.Skip], and about invalid UTF-8, lone
+// surrogates and duplicate names: they do not make the end uncertain. The zero
+// value is ready for a value.
+type Scanner struct {
 	state  state
-	strict bool
+	strict bool     // control characters in strings are faults
 	name   bool     // the string being read is a name
 	object bool     // the innermost level is an object
 	hex    uint8    // hex digits still to come
@@ -55,15 +56,15 @@ type scanner struct {
 	levels []uint64 // bit n: level n lies inside an object
 }
 
-// reset makes the scanner ready for the next value.
-func (s *scanner) reset() {
-	*s = scanner{levels: s.levels[:0]}
+// Reset makes the scanner ready for the next value.
+func (s *Scanner) Reset() {
+	*s = Scanner{levels: s.levels[:0]}
 }
 
-// scan reads on in b and returns how many bytes belong to the value. It stops
-// before the end of b only when the state is stEnd or stFault, in the latter
-// case at the byte at fault.
-func (s *scanner) scan(b []byte) int {
+// Scan reads on in b and returns how many bytes belong to the value. It stops
+// before the end of b only when the value is Complete or has Failed, in the
+// latter case at the byte at fault.
+func (s *Scanner) Scan(b []byte) int {
 	i := 0
 	for i < len(b) {
 		switch s.state {
@@ -73,7 +74,7 @@ func (s *scanner) scan(b []byte) int {
 			i = s.escape(b[i], i)
 		case stLiteral:
 			if b[i] != s.lit[0] {
-				s.fail("in true, false or null")
+				s.Fail("in true, false or null")
 				break
 			}
 			i++
@@ -93,33 +94,47 @@ func (s *scanner) scan(b []byte) int {
 	return i
 }
 
-// eof tells the scanner that the value ends here and reports whether it is
+// Complete reports whether the whole value was read.
+func (s *Scanner) Complete() bool { return s.state == stEnd }
+
+// Failed reports whether what was read is not JSON; see Fault.
+func (s *Scanner) Failed() bool { return s.state == stFault }
+
+// InString reports whether a string was begun and not ended.
+func (s *Scanner) InString() bool {
+	return s.state == stString || s.state == stEscape || s.state == stHex
+}
+
+// EOF tells the scanner that the value ends here and reports whether it is
 // complete: a number at the top has no end of its own.
-func (s *scanner) eof() bool {
+func (s *Scanner) EOF() bool {
 	if s.depth == 0 && s.inNumber() {
 		s.state = stEnd
 	}
-	return s.state == stEnd
+	return s.Complete()
 }
 
-func (s *scanner) fail(want string) {
+// Fail makes the scanner fail at the next byte, for it is not what is wanted
+// there: "where a comma should be".
+func (s *Scanner) Fail(want string) {
 	s.state, s.want = stFault, want
 }
 
-// fault describes the fault at b[0].
-func (s *scanner) fault(b []byte, at int64, p place) *Error {
-	code := codeNotJSON
+// Fault describes the fault of a scanner that has Failed, at b[0] and the offset
+// at; an empty b is an end that came too early.
+func (s *Scanner) Fault(b []byte, at int64, p Place) *Error {
+	code := NotJSON
 	message := p.String() + ": "
 	switch {
 	case s.want == "":
-		code = codeTooLarge
+		code = TooLarge
 		message += fmt.Sprintf("nested deeper than %d levels", maxDepth)
 	case len(b) == 0:
 		message += "unexpected end " + s.want
 	default:
 		message += "invalid character " + character(b) + " " + s.want
 	}
-	return &Error{code: code, Offset: at, Line: p.n, Message: message}
+	return &Error{code: code, Offset: at, Line: p.N, Message: message}
 }
 
 // character names the first character of b.
@@ -136,7 +151,7 @@ func character(b []byte) string {
 
 // structure takes the byte c outside of strings, numbers and literals. It
 // reports whether c was in order.
-func (s *scanner) structure(c byte) bool {
+func (s *Scanner) structure(c byte) bool {
 	switch s.state {
 	case stValue:
 		return s.begin(c)
@@ -154,7 +169,7 @@ func (s *scanner) structure(c byte) bool {
 		return s.beginName(c)
 	case stColon:
 		if c != ':' {
-			s.fail("where a colon should be")
+			s.Fail("where a colon should be")
 			return false
 		}
 		s.state = stValue
@@ -165,7 +180,7 @@ func (s *scanner) structure(c byte) bool {
 }
 
 // after takes the byte behind a value inside an array or object.
-func (s *scanner) after(c byte) bool {
+func (s *Scanner) after(c byte) bool {
 	switch {
 	case s.object && c == ',':
 		s.state = stName
@@ -174,22 +189,22 @@ func (s *scanner) after(c byte) bool {
 	case !s.object && c == ',':
 		s.state = stValue
 	default:
-		s.fail("behind a value")
+		s.Fail("behind a value")
 		return false
 	}
 	return true
 }
 
-func (s *scanner) beginName(c byte) bool {
+func (s *Scanner) beginName(c byte) bool {
 	if c != '"' {
-		s.fail("where a name should begin")
+		s.Fail("where a name should begin")
 		return false
 	}
 	s.state, s.name = stString, true
 	return true
 }
 
-func (s *scanner) begin(c byte) bool {
+func (s *Scanner) begin(c byte) bool {
 	switch {
 	case c == '"':
 		s.state, s.name = stString, false
@@ -210,19 +225,19 @@ func (s *scanner) begin(c byte) bool {
 	case c == 'n':
 		s.state, s.lit = stLiteral, "null"[1:]
 	case c == 'N' || c == 'I':
-		s.fail("where a value should begin (NaN and Infinity are not JSON)")
+		s.Fail("where a value should begin (NaN and Infinity are not JSON)")
 		return false
 	default:
-		s.fail("where a value should begin")
+		s.Fail("where a value should begin")
 		return false
 	}
 	return true
 }
 
 // push opens a level.
-func (s *scanner) push(object bool) bool {
+func (s *Scanner) push(object bool) bool {
 	if s.depth == maxDepth {
-		s.fail("")
+		s.Fail("")
 		return false
 	}
 	if s.depth%64 == 0 {
@@ -241,7 +256,7 @@ func (s *scanner) push(object bool) bool {
 }
 
 // pop closes a level.
-func (s *scanner) pop() bool {
+func (s *Scanner) pop() bool {
 	s.depth--
 	bit := uint64(1) << (s.depth % 64)
 	word := &s.levels[s.depth/64]
@@ -254,7 +269,7 @@ func (s *scanner) pop() bool {
 	return true
 }
 
-func (s *scanner) valueEnd() {
+func (s *Scanner) valueEnd() {
 	s.state = stAfter
 	if s.depth == 0 {
 		s.state = stEnd
@@ -263,7 +278,7 @@ func (s *scanner) valueEnd() {
 
 // inString reads on inside a string from b[i]. Names and strings mostly come
 // one behind the other with no blanks between; such a chain is read in one go.
-func (s *scanner) inString(b []byte, i int) int {
+func (s *Scanner) inString(b []byte, i int) int {
 	for {
 		i += plain(b[i:])
 		if i == len(b) {
@@ -274,7 +289,7 @@ func (s *scanner) inString(b []byte, i int) int {
 			s.state = stEscape
 			return i + 1
 		case c != '"' && s.strict:
-			s.fail("in a string")
+			s.Fail("in a string")
 			return i
 		case c != '"':
 			i++
@@ -300,7 +315,7 @@ func (s *scanner) inString(b []byte, i int) int {
 }
 
 // escape reads a byte of an escape in a string.
-func (s *scanner) escape(c byte, i int) int {
+func (s *Scanner) escape(c byte, i int) int {
 	switch {
 	case s.state == stEscape && c == 'u':
 		s.state, s.hex = stHex, 4
@@ -309,7 +324,7 @@ func (s *scanner) escape(c byte, i int) int {
 		case '"', '\\', '/', 'b', 'f', 'n', 'r', 't':
 			s.state = stString
 		default:
-			s.fail("in an escape")
+			s.Fail("in an escape")
 			return i
 		}
 	case '0' <= c && c <= '9', 'a' <= c|0x20 && c|0x20 <= 'f':
@@ -317,19 +332,19 @@ func (s *scanner) escape(c byte, i int) int {
 			s.state = stString
 		}
 	default:
-		s.fail("in an escape")
+		s.Fail("in an escape")
 		return i
 	}
 	return i + 1
 }
 
 // inNumber reports whether a number is being read that may end here.
-func (s *scanner) inNumber() bool {
+func (s *Scanner) inNumber() bool {
 	return s.state == stZero || s.state == stInt || s.state == stFraction || s.state == stExpDigits
 }
 
 // number reads on inside a number from b[i].
-func (s *scanner) number(b []byte, i int) int {
+func (s *Scanner) number(b []byte, i int) int {
 	for ; i < len(b); i++ {
 		c := b[i]
 		digit := '0' <= c && c <= '9'
@@ -349,7 +364,7 @@ func (s *scanner) number(b []byte, i int) int {
 		case (c == '+' || c == '-') && s.state == stExp:
 			s.state = stExpSign
 		case digit || !s.inNumber():
-			s.fail("in a number")
+			s.Fail("in a number")
 			return i
 		default:
 			s.valueEnd()

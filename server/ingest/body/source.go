@@ -1,8 +1,10 @@
-package ingest
+package body
 
 import (
 	"bufio"
 	"bytes"
+	"errors"
+	"fmt"
 	"io"
 	"strings"
 
@@ -39,6 +41,18 @@ func (m marked) Read(p []byte) (int, error) {
 	return n, err
 }
 
+// outer is an outer layer of compression with its errors wrapped: the zstd
+// decoder takes a bare io.ErrUnexpectedEOF between two frames for a clean end.
+type outer struct{ r io.Reader }
+
+func (o outer) Read(p []byte) (int, error) {
+	n, err := o.r.Read(p)
+	if err != nil && !isEnd(err) {
+		err = fmt.Errorf("outer layer: %w", err)
+	}
+	return n, err
+}
+
 // The first bytes of what a body may be packed in.
 var (
 	magicGzip      = []byte{0x1f, 0x8b}
@@ -60,45 +74,55 @@ var (
 	}
 )
 
-// unpack returns the decompressed body. The encoding named by the header is
-// only checked for being one we know: bodies announced as gzip arrive plain
-// and the other way round.
-func (r *Reader) unpack() (io.Reader, *Error) {
-	for name := range strings.SplitSeq(r.o.ContentEncoding, ",") {
+// known refuses a Content-Encoding of which a layer is none of ours.
+func known(encoding string) *Error {
+	for name := range strings.SplitSeq(encoding, ",") {
 		switch strings.ToLower(strings.TrimSpace(name)) {
 		case "", "identity", "gzip", "x-gzip", "zstd":
 		default:
-			return nil, &Error{code: codeUnsupported, Message: "unknown Content-Encoding: send gzip, zstd or plain text"}
+			return &Error{code: Unsupported, Message: "unknown Content-Encoding: send gzip, zstd or plain text"}
 		}
 	}
-	var src io.Reader = marked{r.src}
+	return nil
+}
+
+// unpack returns the decompressed text of r and what gives the memory for that
+// back.
+func unpack(r io.Reader) (text io.Reader, release func(), fault *Error) {
+	release = func() {}
+	defer func() {
+		if fault != nil {
+			release()
+		}
+	}()
+	var src io.Reader = marked{r}
 	for layer := 0; ; layer++ {
 		b := bufio.NewReaderSize(src, rawBuffer)
 		head, err := b.Peek(6)
 		if err != nil && !isEnd(err) {
-			return nil, readError(err, 0)
+			return nil, release, readError(err, 0)
 		}
 		gz, zst := bytes.HasPrefix(head, magicGzip), isZstd(head)
 		switch {
 		case !gz && !zst:
-			return b, plainText(head)
+			return b, release, plainText(head)
 		case layer == maxLayers:
-			return nil, &Error{code: codeUnsupported, Message: "the body is compressed more than twice"}
+			return nil, release, &Error{code: Unsupported, Message: "the body is compressed more than twice"}
 		case gz:
 			z, err := gzip.NewReader(b)
 			if err != nil {
-				return nil, openError(err)
+				return nil, release, openError(err)
 			}
-			src = z
+			src = outer{z}
 		default:
 			z, err := zstd.NewReader(b, zstd.WithDecoderConcurrency(1), zstd.WithDecoderLowmem(true),
 				zstd.WithDecoderMaxMemory(maxDecoderMemory), zstd.WithDecoderMaxWindow(maxDecoderMemory))
 			if err != nil {
-				return nil, openError(err)
+				return nil, release, openError(err)
 			}
-			inner := r.release
-			r.release = func() { z.Close(); inner() }
-			src = z
+			inner := release
+			release = func() { z.Close(); inner() }
+			src = outer{z}
 		}
 	}
 }
@@ -121,8 +145,33 @@ func isZstd(head []byte) bool {
 func plainText(head []byte) *Error {
 	for _, u := range unsupported {
 		if bytes.HasPrefix(head, u.magic) {
-			return &Error{code: codeUnsupported, Message: "the body is " + u.what + ": send UTF-8 text, plain or as gzip or zstd"}
+			return &Error{code: Unsupported, Message: "the body is " + u.what + ": send UTF-8 text, plain or as gzip or zstd"}
 		}
 	}
 	return nil
+}
+
+// isEnd reports whether a reader's error is the clean end of its data. An
+// io.EOF wrapped in something is not.
+func isEnd(err error) bool {
+	return err == io.EOF //nolint:errorlint // See above.
+}
+
+// readError says what an error of the reader or the decompressor means.
+func readError(err error, at int64) *Error {
+	e := &Error{code: NotJSON, Offset: at, Message: "the compressed body is corrupt", cause: err}
+	_, broken := errors.AsType[*brokenRead](err)
+	switch {
+	case broken || errors.Is(err, io.ErrNoProgress):
+		e.code, e.Message = Truncated, "the body could not be read to its end"
+	case errors.Is(err, io.ErrUnexpectedEOF):
+		e.code, e.Message = Truncated, "the body ends before its compressed data does"
+	case errors.Is(err, zstd.ErrWindowSizeExceeded), errors.Is(err, zstd.ErrDecoderSizeExceeded):
+		e.code = TooLarge
+		e.Message = fmt.Sprintf("the zstd data needs a window of more than %d MiB", maxDecoderMemory>>20)
+	}
+	if errors.Is(err, io.EOF) {
+		e.cause = nil // an end of the file must not pass for the end of the records
+	}
+	return e
 }
