@@ -102,7 +102,7 @@ func TestRedacted_has_no_password(t *testing.T) {
 }
 
 func TestRedact_needs_no_connection(t *testing.T) {
-	for url, want := range map[string]string{ //nolint:gosec // no password of anything
+	for url, want := range map[string]string{
 		"sqlite:/tmp/x.db": "sqlite:/tmp/x.db",
 		"postgres://me:hunter2@db:6543/x?sslmode=disable": "postgres://me@db:6543/x",
 		"postgres://me@db/x?password=hunter2":             "postgres://me@db:5432/x",

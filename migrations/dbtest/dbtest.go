@@ -45,7 +45,7 @@ func Main(m *testing.M) int {
 	case shared.own != nil:
 		err = shared.own.remove()
 	case shared.databases != nil:
-		err = shared.databases.dropTemplate(context.Background())
+		err = shared.databases.dropTemplate(context.Background()) //nolint:forbidigo // a test binary's main has no other
 	}
 	if err != nil {
 		code = max(code, 1)

@@ -38,25 +38,25 @@ const sqliteParams = 450
 // PostgreSQL gets one statement with one array parameter per column, SQLite statements of VALUES. On PostgreSQL, therefore, a row may
 // be touched only once by an ON CONFLICT … DO UPDATE.
 func Insert(ctx context.Context, tx bun.Tx, table string, cols []Column, suffix string) (int64, error) {
-	return insert(ctx, tx, "", table, cols, suffix)
+	return insertion{head: table, cols: cols, suffix: suffix}.run(ctx, tx)
 }
 
 // InsertAfter is Insert that on PostgreSQL first evaluates the select list first, such as a lock to be taken, in the same statement:
 // before any default of a row is. SQLite has no use for it and leaves it out.
 func InsertAfter(ctx context.Context, tx bun.Tx, first, table string, cols []Column) (int64, error) {
-	return insert(ctx, tx, first, table, cols, "")
+	return insertion{head: table, cols: cols, first: first}.run(ctx, tx)
 }
 
-func insert(ctx context.Context, tx bun.Tx, first, table string, cols []Column, suffix string) (int64, error) {
-	n, err := length(cols)
+func (in insertion) run(ctx context.Context, tx bun.Tx) (int64, error) {
+	n, err := length(in.cols)
 	if err != nil || n == 0 {
 		return 0, err
 	}
-	names := make([]string, len(cols))
-	for i, c := range cols {
+	names := make([]string, len(in.cols))
+	for i, c := range in.cols {
 		names[i] = c.Name
 	}
-	in := insertion{head: "INSERT INTO " + table + " (" + strings.Join(names, ", ") + ") ", cols: cols, rows: n, first: first, suffix: suffix}
+	in.rows, in.head = n, "INSERT INTO "+in.head+" ("+strings.Join(names, ", ")+") "
 	if tx.Dialect().Name() == dialect.PG {
 		return in.arrays(ctx, tx.Tx)
 	}
@@ -123,7 +123,6 @@ func (in insertion) arrays(ctx context.Context, tx *sql.Tx) (int64, error) {
 	query := in.head + "SELECT * FROM unnest(" + strings.Join(places, ", ") + ") " + in.suffix
 	if in.first != "" {
 		// The one row of the CTE is joined to each, so it is there before a row is made.
-		//nolint:gosec // as above
 		query = "WITH first AS MATERIALIZED (SELECT " + in.first + ") " + in.head + "SELECT u.* FROM first, unnest(" + strings.Join(places, ", ") + ") AS u"
 	}
 	result, err := tx.ExecContext(ctx, query, args...)
