@@ -123,10 +123,7 @@ func TestServe_bad_token(t *testing.T) {
 func TestServe_first_start(t *testing.T) {
 	dir := t.TempDir()
 	p := start(t, dir, nil, "--listen=127.0.0.1:0") // serve is the default verb
-	key := regexp.MustCompile(`\|      ([a-z2-7]+:[a-z2-7]+) +\|`).FindStringSubmatch(p.errs.String())
-	if key == nil {
-		t.Fatalf("no key in\n%s", p.errs)
-	}
+	key := p.says(t, regexp.MustCompile(`\|      ([a-z2-7]+:[a-z2-7]+) +\|`))
 	if got := status(t, p.url+"/api/resource/API%20Key", "token "+key[1]); got != http.StatusOK {
 		t.Errorf("the first key gets %d", got)
 	}

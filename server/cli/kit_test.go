@@ -114,6 +114,22 @@ type process struct {
 
 var address = regexp.MustCompile(`http://[0-9.:]+`) //nolint:gochecknoglobals // compiled once
 
+// says waits for words on stderr: they come through a pipe of their own, and
+// may be later than the address.
+func (p *process) says(t *testing.T, words *regexp.Regexp) []string {
+	t.Helper()
+	tick := time.NewTicker(10 * time.Millisecond)
+	defer tick.Stop()
+	for deadline := time.Now().Add(10 * time.Second); ; <-tick.C {
+		if found := words.FindStringSubmatch(p.errs.String()); found != nil {
+			return found
+		}
+		if time.Now().After(deadline) {
+			t.Fatalf("not said: %s\n%s", words, p.errs)
+		}
+	}
+}
+
 // start starts a service and waits for its address.
 func start(t *testing.T, dir string, env []string, args ...string) *process {
 	t.Helper()
