@@ -136,7 +136,20 @@ func ParseDocType(data []byte) (DocType, error) {
 			return d, err
 		}
 	}
+	if d.Autoname == "" { // Frappe's default, said aloud
+		d.Autoname = "hash"
+	}
 	return d, nil
+}
+
+// IsMember reports whether a DocType's own JSON can have a member of that name.
+func IsMember(name string) bool {
+	switch name {
+	case "name", "autoname", "title", "description", "open", "track_changes", "scraper", "table", "removal", "fields":
+		return true
+	default:
+		return false
+	}
 }
 
 func (d *DocType) set(name string, raw []byte) error {

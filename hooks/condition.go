@@ -50,6 +50,10 @@ func ParseCondition(source string) (*Condition, error) {
 			return nil, conditionError(at)
 		}
 	}
+	for _, id := range names.below {
+		at := (&file.Error{Location: id.Location(), Message: id.Value + " is a text and has no members"}).Bind(tree.Source)
+		return nil, conditionError(at)
+	}
 	program, err := expr.Compile(source, expr.Env(conditionEnv()), expr.AllowUndefinedVariables(), expr.Patch(nullSafe{}),
 		expr.Function("__member", member, new(func(any, any) any)),
 		expr.Function("__order", order, new(func(string, any, any) bool)),
@@ -162,6 +166,7 @@ func truthy(v any) bool {
 // with undefined variables allowed, a typo would be a condition that never holds.
 type rootNames struct {
 	used     []*ast.IdentifierNode
+	below    []*ast.IdentifierNode // texts whose members are asked for
 	declared map[string]bool
 }
 
@@ -172,6 +177,10 @@ func (r *rootNames) Visit(node *ast.Node) {
 		r.used = append(r.used, n)
 	case *ast.VariableDeclaratorNode:
 		r.declared[n.Name] = true
+	case *ast.MemberNode:
+		if id, ok := n.Node.(*ast.IdentifierNode); ok && (id.Value == "event" || id.Value == "job") {
+			r.below = append(r.below, id)
+		}
 	}
 }
 
@@ -235,11 +244,14 @@ func member(args ...any) (any, error) {
 
 func order(args ...any) (any, error) {
 	op, _ := args[0].(string)
+	if args[1] == nil || args[2] == nil {
+		return false, nil
+	}
 	var sign int
 	if a, ok := number(args[1]); ok {
 		b, ok := number(args[2])
-		if !ok || math.IsNaN(a) || math.IsNaN(b) {
-			return false, nil
+		if !ok {
+			return nil, mixed(op, args[1], args[2])
 		}
 		sign = compare(a, b)
 		if x, ok := args[1].(int); ok { // integers beyond 2^53 compare exactly
@@ -251,7 +263,7 @@ func order(args ...any) (any, error) {
 		a, okA := args[1].(string)
 		b, okB := args[2].(string)
 		if !okA || !okB {
-			return false, nil
+			return nil, mixed(op, args[1], args[2])
 		}
 		sign = strings.Compare(a, b)
 	}
@@ -264,6 +276,28 @@ func order(args ...any) (any, error) {
 		return sign <= 0, nil
 	default:
 		return sign >= 0, nil
+	}
+}
+
+// mixed is the failure of a comparison that means nothing.
+func mixed(op string, a, b any) error {
+	return fmt.Errorf("%w: %s %s %s", errMixed, kind(a), op, kind(b))
+}
+
+var errMixed = errors.New("cannot compare")
+
+func kind(v any) string {
+	switch v.(type) {
+	case int, float64:
+		return "a number"
+	case string:
+		return "a text"
+	case bool:
+		return "true or false"
+	case []any:
+		return "a list"
+	default:
+		return "an object"
 	}
 }
 
@@ -291,10 +325,13 @@ func number(v any) (float64, bool) {
 
 func text(args ...any) (any, error) {
 	op, _ := args[0].(string)
+	if args[1] == nil || args[2] == nil {
+		return false, nil
+	}
 	a, okA := args[1].(string)
 	b, okB := args[2].(string)
 	if !okA || !okB {
-		return false, nil
+		return nil, mixed(op, args[1], args[2])
 	}
 	switch op {
 	case "contains":

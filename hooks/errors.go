@@ -8,6 +8,7 @@ const (
 	CodeMandatory        = "mandatory"
 	CodeNotFound         = "not_found"
 	CodeConflict         = "conflict"
+	CodeLink             = "link"
 	CodeInvalidCondition = "invalid_condition"
 	CodeInvalidURL       = "invalid_url"
 	CodeRenderFailed     = "render_failed"

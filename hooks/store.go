@@ -165,6 +165,9 @@ func (s *Service) Insert(ctx context.Context, data []byte) (Stored, error) {
 		return Stored{}, errorf(CodeInvalid, "webhook_secret", "is a mask, not a secret")
 	}
 	return s.put(ctx, w, func(ctx context.Context, tx bun.Tx, r *row) error {
+		if err := checkDocType(ctx, tx, w.WebhookDocType); err != nil {
+			return err
+		}
 		if _, err := load(ctx, tx, w.Name); doctype.CodeOf(err) != CodeNotFound {
 			if err != nil {
 				return err
@@ -206,6 +209,11 @@ func (s *Service) Update(ctx context.Context, name string, data []byte) (Stored,
 		old, err := load(ctx, tx, name)
 		if err != nil {
 			return err
+		}
+		if w.WebhookDocType != was.WebhookDocType {
+			if err := checkDocType(ctx, tx, w.WebhookDocType); err != nil {
+				return err
+			}
 		}
 		*r = row{name, r.data, old.secret, old.secretsOld, old.version + 1, old.owner, old.creation, r.modified, r.modifiedBy}
 		if given.Secret != nil && !isMask(*given.Secret) && *given.Secret != old.secret {
@@ -253,6 +261,18 @@ func encode(w Webhook) ([]byte, error) {
 		return nil, wrap("encode webhook", err)
 	}
 	return bytes.TrimSpace(b.Bytes()), nil
+}
+
+// checkDocType refuses a webhook that could never fire.
+func checkDocType(ctx context.Context, tx bun.Tx, name string) error {
+	var n int
+	if err := tx.QueryRowContext(ctx, "SELECT count(*) FROM doctypes WHERE name = ?", name).Scan(&n); err != nil {
+		return wrap("look for the DocType", err)
+	}
+	if n == 0 {
+		return errorf(CodeLink, "webhook_doctype", "there is no DocType %q", name)
+	}
+	return nil
 }
 
 func checkSigned(w Webhook, secret string) error {

@@ -143,7 +143,10 @@ func Parse(base Webhook, data []byte) (Webhook, error) {
 		}
 		one, _ := json.Marshal(map[string]json.RawMessage{name: raw})
 		if name == "webhook_headers" || name == "webhook_data" {
-			one = dropRowMembers(name, raw)
+			var err error
+			if one, err = readRows(name, raw); err != nil {
+				return base, err
+			}
 		}
 		d := json.NewDecoder(bytes.NewReader(one))
 		d.DisallowUnknownFields()
@@ -160,7 +163,7 @@ func Parse(base Webhook, data []byte) (Webhook, error) {
 			w.Retry = Retry{}
 		}
 		if err := d.Decode(&w); err != nil {
-			return base, errorf(CodeInvalid, name, "is of the wrong type")
+			return base, errorf(CodeInvalid, name, "is of the wrong type%s", shapeOf(name))
 		}
 	}
 	// A client that sends the whole webhook back may have changed only the one
@@ -171,22 +174,47 @@ func Parse(base Webhook, data []byte) (Webhook, error) {
 	return w, nil
 }
 
-// dropRowMembers keeps of child rows what defines them: Frappe's clients send
-// whole child documents back.
-func dropRowMembers(name string, raw json.RawMessage) []byte {
+func shapeOf(name string) string {
+	switch name {
+	case "webhook_json":
+		return ": it is a text that holds the template"
+	case "webhook_headers":
+		return ": it is a list of {key, value}"
+	case "webhook_data":
+		return ": it is a list of {fieldname, key}"
+	default:
+		return ""
+	}
+}
+
+// readRows keeps of child rows what defines them: Frappe's clients send whole
+// child documents back. A member that is neither is a typing mistake.
+func readRows(name string, raw json.RawMessage) ([]byte, error) {
+	want := []string{"key", "value"}
+	if name == "webhook_data" {
+		want = []string{"fieldname", "key"}
+	}
 	var rows []map[string]json.RawMessage
-	if json.Unmarshal(raw, &rows) == nil {
-		for _, r := range rows {
-			for k := range r {
-				if k != "key" && k != "value" && k != "fieldname" {
-					delete(r, k)
-				}
+	if json.Unmarshal(raw, &rows) != nil {
+		return nil, errorf(CodeInvalid, name, "is of the wrong type%s", shapeOf(name))
+	}
+	for i, r := range rows {
+		at := name + "[" + strconv.Itoa(i) + "]"
+		for k := range r {
+			switch {
+			case slices.Contains(want, k):
+			case slices.Contains(ignoredMembers, k), k == "name", k == "parent", k == "parentfield", k == "parenttype":
+				delete(r, k)
+			default:
+				return nil, errorf(CodeInvalid, at+"."+k, "a row has %s and %s", want[0], want[1])
 			}
 		}
-		raw, _ = json.Marshal(rows)
+		if name == "webhook_data" && r["key"] == nil {
+			return nil, errorf(CodeMandatory, at+".key", "where in the body? (\"\" alone makes the value the whole body)")
+		}
 	}
-	out, _ := json.Marshal(map[string]json.RawMessage{name: raw})
-	return out
+	one, err := json.Marshal(map[string]any{name: rows})
+	return one, wrap("read "+name, err)
 }
 
 func memberNames() []string {

@@ -27,6 +27,9 @@ var rootNames = [...]string{
 	"resource",
 }
 
+// scalarRoots are those that are texts: a path below one would always be missing.
+var scalarRoots = [...]string{"event", "job", "userId", "userName", "createdAt", "eventType"}
+
 // Roots returns the names of the root variables, in the order they are documented.
 func Roots() []string { return slices.Clone(rootNames[:]) }
 

@@ -315,6 +315,8 @@ func (p *templateParser) variable(i int, inString bool) (variable, *Error) {
 		return variable{}, templateError(start, "unknown variable "+quote(text)+", there are: "+strings.Join(rootNames[:], ", "))
 	case rest != "" && rest[0] != '.' && rest[0] != '|':
 		return variable{}, templateError(start+size, "a dot or a pipe goes between "+name+" and the rest of its path")
+	case slices.Contains(scalarRoots[:], name) && strings.HasPrefix(rest, ".") && !strings.HasPrefix(rest, ".@"):
+		return variable{}, templateError(start+size, name+" is a text and has no members; the whole event is eventData")
 	}
 	v := variable{name: name, end: end + 2}
 	if rest == "" {

@@ -175,14 +175,21 @@ func (a *App) http() *http.Server {
 	return s
 }
 
-// Run starts the App, serves on its configured address and stops when ctx ends.
-// ready, if not nil, is called with the address once it accepts connections.
-func (a *App) Run(ctx context.Context, ready func(address string)) error {
+// Listen takes the configured address, before anything is done that a wrong one
+// would be a pity for. The error is a *ListenError.
+func Listen(ctx context.Context, config Config) (net.Listener, error) {
+	config = config.withDefaults()
 	var lc net.ListenConfig
-	l, err := lc.Listen(ctx, "tcp", a.config.Listen)
+	l, err := lc.Listen(ctx, "tcp", config.Listen)
 	if err != nil {
-		return &ListenError{a.config.Listen, err}
+		return nil, &ListenError{config.Listen, err}
 	}
+	return l, nil
+}
+
+// Run starts the App, serves on l and stops when ctx ends. ready, if not nil, is
+// called with the address once it accepts connections. l is closed at the end.
+func (a *App) Run(ctx context.Context, l net.Listener, ready func(address string)) (err error) {
 	if err := a.Start(ctx); err != nil {
 		return errors.Join(err, l.Close())
 	}

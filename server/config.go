@@ -6,6 +6,7 @@ import (
 	"io"
 	"strings"
 
+	"dochook/hooks/sender"
 	"dochook/migrations"
 )
 
@@ -47,6 +48,12 @@ func (c Config) withDefaults() Config {
 	}
 	c.AllowTarget = targets
 	return c
+}
+
+// Check finds what is wrong with the settings before anything is opened.
+func (c Config) Check() error {
+	_, err := sender.NewGuard(c.withDefaults().AllowTarget)
+	return err
 }
 
 // Masked is the configuration as it may be shown: no password, no token.

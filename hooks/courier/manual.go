@@ -25,6 +25,9 @@ func (e *Engine) Preview(c *hooks.Compiled, ev *doctype.Event) Preview {
 	t := &webhookTarget{webhook: c, userAgent: e.agent}
 	sh := &shipment{event: *ev, loaded: true, id: deliveryID(hooks.Walker(c.Name), ev, 0)}
 	p := Preview{Fires: true, Why: "the event and the condition match"}
+	if !c.Enabled { // often previewed before it is switched on
+		p.Why += "; but the webhook is disabled, and nothing is sent until it is enabled"
+	}
 	if !c.Wants(ev) {
 		p.Fires, p.Why = false, "the webhook does not listen to "+ev.Event+" of "+ev.DocType
 		if ev.Event == doctype.OnUpdate && len(c.Fields) > 0 && ev.DocType == c.WebhookDocType {

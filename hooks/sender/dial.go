@@ -177,7 +177,7 @@ func (g *Guard) check(ip netip.Addr, port uint16, host string) error {
 		return refused("address " + ip.String() + " is refused: " + rule.name + " addresses are never dialled")
 	}
 	if rule.tier == private && !g.allows(ip, port, host) {
-		return refused("address " + ip.String() + " is refused: " + rule.name + " addresses must be allowed explicitly")
+		return refused("address " + ip.String() + " is refused: " + rule.name + " addresses are called only if the service was started with --allow-target for them")
 	}
 	for _, inner := range embedded(ip, rule.ipv4) {
 		if err := g.check(inner, port, host); err != nil {

@@ -29,7 +29,7 @@ func parseTarget(raw string) (*target, error) {
 	}
 	u, err := url.Parse(raw)
 	if err != nil {
-		return nil, invalid("the URL can not be read")
+		return nil, invalid("the URL can not be read; it begins with http:// or https://")
 	}
 	switch {
 	case u.Scheme != "http" && u.Scheme != "https":

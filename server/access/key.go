@@ -201,6 +201,8 @@ func parseInput(data []byte) (input, error) {
 	var own *Error
 	var typed *json.UnmarshalTypeError
 	switch {
+	case err == nil && len(in.DocType) > 0 && string(in.DocType) != `"API Key"` && string(in.DocType) != "null":
+		return in, refuse("invalid", "doctype", "doctype is the kind of this document; the DocTypes that a key is limited to are its doctypes")
 	case err == nil:
 		return in, nil
 	case errors.As(err, &own):

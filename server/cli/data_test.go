@@ -182,6 +182,9 @@ func TestMigrate_and_keys(t *testing.T) {
 		t.Run(dialect, func(t *testing.T) {
 			dir, database := t.TempDir(), "--database="+dbtest.EmptyURL(t, dialect)
 			run := func(args ...string) string { return ok(t, dir, append(args, database)...) }
+			if r := dochook(t, dir, "", "migrate", "status", database); r.code != 1 {
+				t.Errorf("status of an empty database: exit %d\n%s", r.code, r.out)
+			}
 			if out := run("migrate", "up"); !strings.Contains(out, "applied 2") {
 				t.Errorf("up says %s", out)
 			}
@@ -206,8 +209,8 @@ func TestMigrate_and_keys(t *testing.T) {
 				t.Errorf("list says %s", out)
 			}
 			run("migrate", "down", "--yes")
-			if out := run("migrate", "status", "--json"); !strings.Contains(out, `"applied_at": null`) {
-				t.Errorf("status says %s", out)
+			if r := dochook(t, dir, "", "migrate", "status", "--json", database); r.code != 1 || !strings.Contains(r.out, `"applied_at": null`) {
+				t.Errorf("status exits %d and says %s", r.code, r.out)
 			}
 		})
 	}

@@ -2,6 +2,7 @@ package cli
 
 import (
 	"context"
+	"errors"
 	"strings"
 	"time"
 
@@ -72,7 +73,7 @@ func (g *Globals) migrate(ctx context.Context, s *Streams, what string, step fun
 // MigrateStatus lists the migrations.
 type MigrateStatus struct{}
 
-// Run lists them; it changes nothing.
+// Run lists them, and fails if one is missing; it changes nothing.
 func (*MigrateStatus) Run(ctx context.Context, g *Globals, s *Streams) error {
 	db, err := g.openAny(ctx, looking, g.logger(s.Err))
 	if err != nil {
@@ -87,18 +88,21 @@ func (*MigrateStatus) Run(ctx context.Context, g *Globals, s *Streams) error {
 		AppliedAt *string `json:"applied_at"`
 	}
 	lines := make([]line, len(steps))
+	var missing error
 	for i, m := range steps {
 		lines[i].Name = m.Name
-		if !m.AppliedAt.IsZero() {
-			at := m.AppliedAt.UTC().Format(time.RFC3339)
-			lines[i].AppliedAt = &at
+		if m.AppliedAt.IsZero() {
+			missing = &Error{CodeWord: CodeFailed, Message: "migrations are missing", Quiet: true}
+			continue
 		}
+		at := m.AppliedAt.UTC().Format(time.RFC3339)
+		lines[i].AppliedAt = &at
 	}
 	if err := db.Close(); err != nil {
 		return err
 	}
 	if g.JSON {
-		return printJSON(s.Out, lines)
+		return errors.Join(printJSON(s.Out, lines), missing)
 	}
 	for _, l := range lines {
 		state := "missing"
@@ -109,5 +113,5 @@ func (*MigrateStatus) Run(ctx context.Context, g *Globals, s *Streams) error {
 			return err
 		}
 	}
-	return nil
+	return missing
 }

@@ -40,6 +40,16 @@ func (v *Serve) Run(ctx context.Context, g *Globals, s *Streams) error {
 	if os.Getenv("DOCHOOK_MASTER_KEY") != "" {
 		log.Warn("DOCHOOK_MASTER_KEY is set, but this version keeps webhook secrets unencrypted")
 	}
+	// Everything a wrong flag can spoil comes before the schema is touched.
+	settings := config(g, v.Listening, v.Targets, v.NoMigrate)
+	if err := settings.Check(); err != nil {
+		return badSetting(err)
+	}
+	l, err := server.Listen(ctx, settings)
+	if err != nil {
+		return err
+	}
+	defer func() { _ = l.Close() }() // for the ways out before it serves
 	db, err := v.open(ctx, g, log)
 	if err != nil {
 		return err
@@ -49,13 +59,13 @@ func (v *Serve) Run(ctx context.Context, g *Globals, s *Streams) error {
 			log.Error("cannot close the database", "error", err)
 		}
 	}()
-	app, err := server.New(db, config(g, v.Listening, v.Targets, v.NoMigrate), server.Options{
+	app, err := server.New(db, settings, server.Options{
 		Logger: log, FirstKey: func(token string) { showKey(s.Err, token) },
 	})
 	if err != nil {
 		return badSetting(err)
 	}
-	err = app.Run(ctx, func(address string) { announce(g, s.Out, address, db.Redacted(), log) })
+	err = app.Run(ctx, l, func(address string) { announce(g, s.Out, address, db.Redacted(), log) })
 	if errors.Is(err, context.Canceled) && ctx.Err() != nil {
 		return nil // asked to stop while it was still starting
 	}

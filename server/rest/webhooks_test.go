@@ -143,6 +143,7 @@ func TestWebhook(t *testing.T) {
 // TestWebhookRefused saves webhooks with a mistake: the answer names the field.
 func TestWebhookRefused(t *testing.T) {
 	each(t, func(t *testing.T, s *site) {
+		s.define(product)
 		const ok = `"name":"w","webhook_doctype":"Product","webhook_docevent":"on_insert"`
 		for _, tc := range []struct{ what, body, code, field string }{
 			{"no name", `{"webhook_doctype":"P","events":["on_insert"],"request_url":"https://example.com"}`, "mandatory", "name"},
@@ -158,6 +159,10 @@ func TestWebhookRefused(t *testing.T) {
 			{"bad condition", `{` + ok + `,"request_url":"https://example.com","condition":"doc.x >"}`, "invalid_condition", "condition"},
 			{"header CRLF", `{` + ok + `,"request_url":"https://example.com","webhook_headers":[{"key":"A","value":"b\r\nC: d"}]}`, "invalid", "webhook_headers[0].value"},
 			{"header name", `{` + ok + `,"request_url":"https://example.com","webhook_headers":[{"key":"A b","value":"x"}]}`, "invalid", "webhook_headers[0].key"},
+			{"no such DocType", `{"name":"w","webhook_doctype":"product","events":["on_insert"],"request_url":"https://example.com"}`, "link", "webhook_doctype"},
+			{"row without a key", `{` + ok + `,"request_url":"https://example.com","webhook_data":[{"fieldname":"a"}]}`, "mandatory", "webhook_data[0].key"},
+			{"typing mistake in a row", `{` + ok + `,"request_url":"https://example.com","webhook_data":[{"field":"a","key":"x"}]}`, "invalid", "webhook_data[0].field"},
+			{"template below a text", `{` + ok + `,"request_url":"https://example.com","webhook_json":"{\"a\": {{ event.pos }}}"}`, "invalid_template", "webhook_json"},
 			{"no secret", `{` + ok + `,"request_url":"https://example.com","enable_security":1}`, "mandatory", "webhook_secret"},
 			{"mask as secret", `{` + ok + `,"request_url":"https://example.com","enable_security":1,"webhook_secret":"****"}`, "invalid", "webhook_secret"},
 			{"unknown field", `{` + ok + `,"request_url":"https://example.com","colour":"red"}`, "invalid", "colour"},
@@ -207,6 +212,8 @@ func TestPreviewAndTest(t *testing.T) {
 		s.refused(no{417, "invalid", "no event"}, "POST", preview, `{"event":"on_fire"}`)
 		s.refused(no{404, "not_found", ""}, "POST", preview, `{"document":"none"}`)
 		s.refused(no{417, "invalid", "wrong type"}, "POST", preview, `{"document":1}`)
+		s.refused(no{417, "invalid", "no parameter"}, "POST", preview, `{"name":"dear"}`)
+		s.refused(no{417, "invalid", "no parameter"}, "POST", "/api/v2/document/Webhook/w/method/enable", `{"skp":true}`)
 
 		// Drafts: over the stored webhook, and of one that is not stored.
 		r = s.must("POST", preview, `{"document":"cheap","webhook":{"condition":"","webhook_data":[{"fieldname":"@this","key":""}],"request_method":"PUT"}}`)

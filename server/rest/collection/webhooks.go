@@ -1,9 +1,11 @@
 package collection
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"strconv"
+	"strings"
 	"time"
 
 	"dochook/doctype/query"
@@ -207,11 +209,17 @@ func (set *Set) rotateSecret(ctx context.Context, name string, body []byte) ([]b
 	return rawjson.Encode(map[string]any{"webhook_secret": secret, "old_secret_signs_for_seconds": int(hooks.RotationOverlap.Seconds())})
 }
 
-// decode reads the parameters of an action; ones it does not know are passed
-// over, as Frappe does.
+// decode reads the parameters of an action. One that nobody knows is refused: the
+// action would be carried out on something else than was meant.
 func decode(body []byte, into any) error {
-	if err := json.Unmarshal(body, into); err != nil {
-		return web.Errorf("invalid", "", "a parameter is of the wrong type")
+	d := json.NewDecoder(bytes.NewReader(body))
+	d.DisallowUnknownFields()
+	err := d.Decode(into)
+	if err == nil {
+		return nil
 	}
-	return nil
+	if _, name, ok := strings.Cut(err.Error(), "unknown field "); ok {
+		return web.Errorf("invalid", strings.Trim(name, `"`), "this method has no parameter %.60s", name)
+	}
+	return web.Errorf("invalid", "", "a parameter is of the wrong type")
 }
