@@ -28,6 +28,8 @@ func quote(s string) []byte {
 type Cursors interface {
 	Open(ctx context.Context, tx bun.IDB, walker string) error
 	Close(ctx context.Context, tx bun.IDB, walker string) error
+	// Reset forgets failures and pauses, when a webhook is enabled again.
+	Reset(ctx context.Context, tx bun.IDB, walker string) error
 }
 
 // Walker is the name under which a webhook walks the log.
@@ -174,7 +176,8 @@ func (s *Service) Insert(ctx context.Context, data []byte) (Stored, error) {
 			}
 			return errorf(CodeConflict, "name", "Webhook %s already exists", w.Name)
 		}
-		r.owner, r.creation, r.secret, r.secretsOld, r.version = r.modifiedBy, r.modified, w.WebhookSecret, "[]", 1
+		r.owner, r.creation, r.secret, r.secretsOld = r.modifiedBy, r.modified, w.WebhookSecret, "[]"
+		r.version = r.modified // not 1: one of that name that was deleted must not look the same
 		if err := checkSigned(w, r.secret); err != nil {
 			return err
 		}
@@ -190,6 +193,20 @@ func (s *Service) Insert(ctx context.Context, data []byte) (Stored, error) {
 // Update merges members into a stored webhook. What was not rendered yet is
 // sent by the new definition. A masked or absent secret stays; "" removes it.
 func (s *Service) Update(ctx context.Context, name string, data []byte) (Stored, error) {
+	for try := 1; ; try++ {
+		stored, err := s.updateOnce(ctx, name, data)
+		if !errors.Is(err, errStale) || try == maxTries {
+			return stored, err
+		}
+	}
+}
+
+// errStale: somebody changed the webhook since it was read.
+var errStale = errors.New("the webhook changed meanwhile")
+
+const maxTries = 20
+
+func (s *Service) updateOnce(ctx context.Context, name string, data []byte) (Stored, error) {
 	was, err := s.Get(ctx, name)
 	if err != nil {
 		return Stored{}, err
@@ -207,8 +224,16 @@ func (s *Service) Update(ctx context.Context, name string, data []byte) (Stored,
 	_ = json.Unmarshal(data, &given) // Parse has read it
 	return s.put(ctx, w, func(ctx context.Context, tx bun.Tx, r *row) error {
 		old, err := load(ctx, tx, name)
+		if err == nil && old.version != was.Version {
+			err = errStale
+		}
 		if err != nil {
 			return err
+		}
+		if bool(w.Enabled) && !bool(was.Enabled) {
+			if err := s.cursors.Reset(ctx, tx, Walker(name)); err != nil {
+				return err
+			}
 		}
 		if w.WebhookDocType != was.WebhookDocType {
 			if err := checkDocType(ctx, tx, w.WebhookDocType); err != nil {
@@ -226,10 +251,17 @@ func (s *Service) Update(ctx context.Context, name string, data []byte) (Stored,
 	})
 }
 
+// update stores the row if it was of the version before until now.
 func (r *row) update(ctx context.Context, tx bun.Tx) error {
-	_, err := tx.ExecContext(ctx, "UPDATE webhooks SET data = ?, secret = ?, secrets_old = ?, version = ?, modified = ?, modified_by = ? WHERE name = ?",
-		r.data, r.secret, r.secretsOld, r.version, r.modified, r.modifiedBy, r.name)
-	return wrap("update webhook", err)
+	res, err := tx.ExecContext(ctx, "UPDATE webhooks SET data = ?, secret = ?, secrets_old = ?, version = ?, modified = ?, modified_by = ? WHERE name = ? AND version = ?",
+		r.data, r.secret, r.secretsOld, r.version, r.modified, r.modifiedBy, r.name, r.version-1)
+	if err != nil {
+		return wrap("update webhook", err)
+	}
+	if n, err := res.RowsAffected(); err != nil || n == 0 {
+		return errors.Join(err, errStale)
+	}
+	return nil
 }
 
 // put compiles w and runs write in a transaction with the row it makes.
@@ -338,6 +370,15 @@ func (s *Service) SwitchOff(ctx context.Context, name string, version int64) (bo
 	return true, nil
 }
 
+// again runs fn in a transaction until nobody came in between.
+func (s *Service) again(ctx context.Context, fn func(ctx context.Context, tx bun.Tx) error) error {
+	for try := 1; ; try++ {
+		if err := s.db.InTx(ctx, fn); !errors.Is(err, errStale) || try == maxTries {
+			return err
+		}
+	}
+}
+
 // RotateSecret gives a webhook a new secret ("" = a fresh random one) and
 // returns it, the only time it is shown. The one before goes on signing beside
 // it for RotationOverlap.
@@ -353,7 +394,7 @@ func (s *Service) RotateSecret(ctx context.Context, name, secret string) (string
 		return "", err
 	}
 	now := s.now()
-	err := s.db.InTx(ctx, func(ctx context.Context, tx bun.Tx) error {
+	err := s.again(ctx, func(ctx context.Context, tx bun.Tx) error {
 		r, err := load(ctx, tx, name)
 		if err != nil {
 			return err

@@ -42,6 +42,7 @@ func house() []room {
 		{folder: "doctype/query"},
 		{folder: "doctype/record"},
 		{folder: "doctype/eventlog", may: []string{"doctype", "migrations", "migrations/rows"}},
+		{folder: "doctype/unique", may: []string{"doctype/record", "migrations/rows"}},
 		{folder: "doctype/documents", may: []string{
 			"doctype", "doctype/eventlog", "doctype/query", "doctype/record", "migrations", "migrations/rows",
 		}},

@@ -9,6 +9,7 @@ import (
 	"dochook/doctype"
 	"dochook/doctype/eventlog"
 	"dochook/doctype/record"
+	"dochook/migrations"
 )
 
 // state is a document as the running transaction sees it.
@@ -66,8 +67,9 @@ func (t *txn) applyTogether(ctx context.Context, writes []*write) error {
 	if err != nil {
 		return err
 	}
-	decided := make([]*doctype.Event, len(writes))
+	decided, before := make([]*doctype.Event, len(writes)), make([]state, len(writes))
 	for i, w := range writes {
+		before[i] = *states[w.name]
 		decided[i] = t.decide(w, states[w.name])
 	}
 	if err := t.claimUnique(ctx, writes, states); err != nil {
@@ -80,7 +82,7 @@ func (t *txn) applyTogether(ctx context.Context, writes []*write) error {
 			changed = append(changed, st)
 			t.events = append(t.events, *decided[i])
 			if listens {
-				t.after = append(t.after, afterWrite(st, decided[i]))
+				t.after = append(t.after, afterWrite(st, decided[i], &before[i]))
 			}
 		}
 	}
@@ -201,9 +203,16 @@ func (t *txn) advance(w *write, st *state, next []byte, event string, changed []
 	return ev
 }
 
-func afterWrite(st *state, ev *doctype.Event) Write {
+func afterWrite(st *state, ev *doctype.Event, before *state) Write {
 	doc := st.Document
-	return Write{Event: ev.Event, Doc: &doc, Restored: ev.Restored}
+	w := Write{Event: ev.Event, Doc: &doc, Restored: ev.Restored}
+	if before.live() {
+		w.Old = &before.Document
+	}
+	if ev.Changed != nil {
+		w.Changed, _ = record.ParseChanges(ev.Changed) // our own words
+	}
+	return w
 }
 
 // applySingly writes one document after the other, each behind a savepoint, so
@@ -214,7 +223,7 @@ func (t *txn) applySingly(ctx context.Context, writes []*write) error {
 		err := t.savepoint(ctx, func() error { return t.applyOne(ctx, w) })
 		switch {
 		case err == nil:
-		case errors.Is(err, errRace) || doctype.CodeOf(err) == doctype.CodeInternal || doctype.CodeOf(err) == doctype.CodeUnavailable:
+		case errors.Is(err, errRace) || migrations.IsRetryable(err) || doctype.CodeOf(err) == doctype.CodeInternal || doctype.CodeOf(err) == doctype.CodeUnavailable:
 			return err // the transaction's trouble, not the document's
 		default:
 			w.outcome, w.err = Rejected, err
@@ -228,13 +237,14 @@ func (t *txn) applySingly(ctx context.Context, writes []*write) error {
 func (t *txn) applyOne(ctx context.Context, in *write) error {
 	changed := *in
 	w := &changed
+	ctx = doctype.WithUser(ctx, w.user)
 	defer func() { in.outcome, in.doc, in.err = w.outcome, w.doc, w.err }()
 	states, err := t.load(ctx, []*write{w})
 	if err != nil {
 		return err
 	}
 	st := states[w.name]
-	old := st.Document
+	old := *st
 	wasLive := st.live()
 	if err = t.before(ctx, w, st, wasLive); err != nil {
 		return err
@@ -256,13 +266,7 @@ func (t *txn) applyOne(ctx context.Context, in *write) error {
 		return err
 	}
 	t.events = append(t.events, *ev)
-	seen := afterWrite(st, ev)
-	if wasLive {
-		seen.Old = &old
-	}
-	if ev.Changed != nil {
-		seen.Changed, _ = record.ParseChanges(ev.Changed)
-	}
+	seen := afterWrite(st, ev, &old)
 	if err := t.s.triggers.run(ctx, ev.Event, &seen); err != nil {
 		return err
 	}

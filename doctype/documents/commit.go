@@ -33,6 +33,10 @@ type txn struct {
 
 type txnKey struct{}
 
+// laterKey leads to what a group's leader does when the lead is passed on: its
+// after_commit triggers, which may write themselves.
+type laterKey struct{}
+
 func txnOf(ctx context.Context, s *Service) *txn {
 	t, _ := ctx.Value(txnKey{}).(*txn)
 	if t == nil || t.s != s {
@@ -87,7 +91,14 @@ func (s *Service) committed(ctx context.Context, t *txn) {
 		s.notify(names)
 	}
 	if len(t.after) > 0 {
-		s.triggers.afterCommit(context.WithoutCancel(ctx), s.log, t.after)
+		after := func() {
+			s.triggers.afterCommit(context.WithValue(context.WithoutCancel(ctx), laterKey{}, nil), s.log, t.after)
+		}
+		if later, ok := ctx.Value(laterKey{}).(*[]func()); ok {
+			*later = append(*later, after)
+		} else {
+			after()
+		}
 	}
 }
 
@@ -183,7 +194,8 @@ func (s *Service) lead(ctx context.Context) {
 	s.group.queue = s.group.queue[len(batch):]
 	s.group.mu.Unlock()
 
-	err := s.writeGroup(ctx, batch)
+	var later []func()
+	err := s.writeGroup(context.WithValue(ctx, laterKey{}, &later), batch)
 
 	s.group.mu.Lock()
 	if len(s.group.queue) > 0 {
@@ -197,6 +209,9 @@ func (s *Service) lead(ctx context.Context) {
 			w.err = err
 		}
 		w.turn <- false
+	}
+	for _, fn := range later {
+		fn()
 	}
 }
 
@@ -214,12 +229,18 @@ func (s *Service) writeGroup(ctx context.Context, batch []*waiter) (err error) {
 		writes[i] = w.write
 	}
 	err = s.inTx(ctx, func(ctx context.Context, t *txn) error { return t.apply(ctx, writes) })
-	if len(batch) == 1 || doctype.CodeOf(err) != doctype.CodeInternal {
+	if len(batch) == 1 || doctype.CodeOf(err) != doctype.CodeInternal && !errors.Is(err, errRace) {
 		return err
 	}
 	// One of them breaks the transaction in a way no check foresaw: let it fail alone.
 	for _, w := range batch {
-		w.err = s.inTx(ctx, func(ctx context.Context, t *txn) error { return t.apply(ctx, []*write{w.write}) })
+		w.err = s.alone(ctx, w.write)
 	}
 	return nil
+}
+
+func (s *Service) alone(ctx context.Context, w *write) error {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), groupTimeout)
+	defer cancel()
+	return s.inTx(ctx, func(ctx context.Context, t *txn) error { return t.apply(ctx, []*write{w}) })
 }

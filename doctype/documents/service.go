@@ -97,6 +97,9 @@ func (s *Service) Definition(ctx context.Context, name string) (*doctype.Definit
 	if err != nil {
 		return nil, err
 	}
+	if txnOf(ctx, s) != nil {
+		return def, nil // it may be rolled back
+	}
 	s.defs.mu.Lock()
 	s.defs.byName[name] = cachedDefinition{def, time.Now()}
 	s.defs.mu.Unlock()

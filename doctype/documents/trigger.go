@@ -11,6 +11,7 @@ import (
 
 	"dochook/doctype"
 	"dochook/doctype/record"
+	"dochook/migrations"
 )
 
 // Moments at which a trigger can run beside OnInsert, OnUpdate and OnTrash.
@@ -109,6 +110,9 @@ func callTrigger(ctx context.Context, h handler, w *Write) (err error) {
 	err = h.fn(ctx, w)
 	if err == nil {
 		return nil
+	}
+	if errors.Is(err, errRace) || migrations.IsRetryable(err) || migrations.IsUnavailable(err) {
+		return err // of a nested write: the transaction's trouble, and not for callers to read
 	}
 	var own *doctype.Error
 	if errors.As(err, &own) && own.CodeWord == doctype.CodeTrigger {

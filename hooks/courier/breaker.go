@@ -32,7 +32,7 @@ func (b *breaker) failure(nowUS int64, now time.Time) (disable bool) {
 		b.from = nowUS
 	}
 	b.failures++
-	if b.open() {
+	if b.open() && b.mayProbe(now) { // not those that were in flight when it opened
 		b.probeAt = now.Add(min(probeFirst<<min(b.probes, 10), probeMax))
 		b.probes++
 	}

@@ -20,7 +20,7 @@ import (
 
 const (
 	renewDelay   = 2 * time.Second
-	reviewDelay  = 5 * time.Second // how often all webhooks are looked at even if nothing was heard of a change
+	reviewDelay  = 2 * time.Second // how often all webhooks are looked at even if nothing was heard of a change
 	claimDelay   = time.Second     // between attempts to take over what others hold
 	leaseMargin  = 7 * time.Second // beyond the longest attempt
 	stopPatience = 25 * time.Second

@@ -25,8 +25,11 @@ func (w *walker) dispatch(ctx context.Context) error {
 		}
 		most = 1
 	}
-	if err := w.dispatchRetries(ctx, most); err != nil {
-		return err
+	fresh := w.breaker.open() && w.breaker.probes%2 == 1 && len(w.ready) > 0 // probes take turns
+	if !fresh {
+		if err := w.dispatchRetries(ctx, most); err != nil {
+			return err
+		}
 	}
 	for w.flying < most && len(w.ready) > 0 {
 		sh := w.ready[0]
@@ -211,7 +214,7 @@ func (w *walker) nap() time.Duration {
 	if w.paused.After(now) {
 		return max(min(d, w.paused.Sub(now)), time.Millisecond)
 	}
-	if len(w.chains.due) > 0 && w.retries < max(1, w.settings.inFlight/2) {
+	if len(w.chains.due) > 0 && !w.breaker.open() && w.retries < max(1, w.settings.inFlight/2) {
 		d = min(d, time.Duration(w.chains.due[0].due-w.nowUS())*time.Microsecond)
 	}
 	if w.breaker.open() && w.flying == 0 {

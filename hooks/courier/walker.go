@@ -16,7 +16,7 @@ import (
 const (
 	windowSize   = 2000                   // entries read ahead of the oldest unsettled one
 	windowBytes  = 32 << 20               // of records held in memory, past which reading stops
-	maxHeld      = 10_000                 // deliveries waiting to be tried again, past which reading stops
+	maxHeld      = 50_000                 // deliveries waiting to be tried again (a position each), past which reading stops
 	flushSize    = 256                    // outcomes written at once
 	flushDelay   = 25 * time.Millisecond  // the longest an outcome waits for others
 	cursorDelay  = time.Second            // the longest a cursor alone waits to be written
@@ -179,7 +179,7 @@ func (w *walker) recover(ctx context.Context) error {
 func (w *walker) read(ctx context.Context) {
 	now := time.Now()
 	if w.reading || !w.more || w.window.size() >= windowSize || w.bytes >= windowBytes || w.chains.held >= maxHeld ||
-		now.Before(w.readAt) || now.Before(w.paused) || w.breaker.open() && (len(w.ready) > 0 || w.chains.anyDue(w.nowUS()) || !w.breaker.mayProbe(now)) {
+		now.Before(w.readAt) || now.Before(w.paused) || w.breaker.open() && len(w.ready) > 0 {
 		return
 	}
 	w.reading, w.more = true, false

@@ -50,16 +50,20 @@ func (s *Store) OpenNow(ctx context.Context, walker string) error {
 // Close forgets a walker: its cursor and what it had to try again. What was
 // tried stays until it is removed by age.
 func (s *Store) Close(ctx context.Context, tx bun.IDB, walker string) error {
-	_, err := tx.ExecContext(ctx, "UPDATE deliveries SET status = ?, next_attempt = NULL WHERE walker = ? AND status = ?", Dead, walker, Retrying)
-	if err != nil {
-		return wrap("close cursor", err)
-	}
-	for _, table := range []string{"retries", "cursors"} {
+	// The cursor first, as in Flush: the two must not wait for each other.
+	for _, table := range []string{"cursors", "retries"} {
 		if _, err := tx.ExecContext(ctx, "DELETE FROM "+table+" WHERE walker = ?", walker); err != nil {
 			return wrap("close cursor", err)
 		}
 	}
-	return nil
+	_, err := tx.ExecContext(ctx, "UPDATE deliveries SET status = ?, next_attempt = NULL WHERE walker = ? AND status = ?", Dead, walker, Retrying)
+	return wrap("close cursor", err)
+}
+
+// Reset forgets a walker's failures and pause.
+func (s *Store) Reset(ctx context.Context, tx bun.IDB, walker string) error {
+	_, err := tx.ExecContext(ctx, "UPDATE cursors SET failures = 0, failing_since = NULL, paused_until = NULL WHERE walker = ?", walker)
+	return wrap("reset cursor", err)
 }
 
 // Skip moves a walker to the log's end and drops what it had to try again.
@@ -79,8 +83,8 @@ func (s *Store) Claim(ctx context.Context, walker, owner string, ttl time.Durati
 	var from, paused sql.NullInt64
 	now := s.db.NowMicros()
 	err = s.db.Write.QueryRowContext(ctx, `UPDATE cursors SET lease_owner = ?, generation = generation + 1, lease_ttl = ?, lease_until = `+now+` + ?
-		WHERE walker = ? AND lease_until <= `+now+` RETURNING generation, pos, failures, failing_since, paused_until, `+now,
-		owner, ttl.Microseconds(), ttl.Microseconds(), walker).Scan(&l.Generation, &l.Pos, &l.Failures, &from, &paused, &l.Now)
+		WHERE walker = ? AND (lease_until <= `+now+` OR lease_owner = ?) RETURNING generation, pos, failures, failing_since, paused_until, `+now,
+		owner, ttl.Microseconds(), ttl.Microseconds(), walker, owner).Scan(&l.Generation, &l.Pos, &l.Failures, &from, &paused, &l.Now)
 	if errors.Is(err, sql.ErrNoRows) {
 		return l, false, nil
 	}
