@@ -51,7 +51,7 @@ func TestService_concurrent_edits_are_all_kept(t *testing.T) {
 		}
 		wg.Wait()
 		w, err := s.Get(t.Context(), "w")
-		if got := fmt.Sprint(w.Timeout, w.MaxInFlight, w.Description, w.Condition, w.Ordering, w.RequestMethod); err != nil || got != "7 9 d doc.x none PUT" {
+		if got := fmt.Sprint(w.Timeout, w.MaxInFlight, w.Description, w.Condition, w.Ordering, w.RequestMethod); err != nil || got != "7 9ddoc.xnonePUT" {
 			t.Errorf("%s, %v", got, err)
 		}
 	})

@@ -87,7 +87,7 @@ func libraries() []library {
 	return []library{
 		{path: "github.com/gin-gonic/gin", rooms: []string{"server/..."}},
 		{path: "github.com/uptrace/bun", rooms: []string{
-			"doctype/eventlog", "doctype/documents", "hooks", "hooks/ledger", "migrations", "migrations/rows", "server/access",
+			"doctype/eventlog", "doctype/unique", "doctype/documents", "hooks", "hooks/ledger", "migrations", "migrations/rows", "server/access",
 		}, tests: []string{"fixtures/..."}},
 		{path: "github.com/jackc/pgx/v5", rooms: []string{"migrations/..."}},
 		{path: "modernc.org/sqlite", rooms: []string{"migrations"}},
