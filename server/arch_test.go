@@ -44,7 +44,7 @@ func house() []room {
 		{folder: "doctype/eventlog", may: []string{"doctype", "migrations", "migrations/rows"}},
 		{folder: "doctype/unique", may: []string{"doctype/record", "migrations/rows"}},
 		{folder: "doctype/documents", may: []string{
-			"doctype", "doctype/eventlog", "doctype/query", "doctype/record", "migrations", "migrations/rows",
+			"doctype", "doctype/eventlog", "doctype/query", "doctype/record", "doctype/unique", "migrations", "migrations/rows",
 		}},
 
 		{folder: "hooks", may: []string{"doctype", "doctype/query", "doctype/record", "mapping", "migrations"}},
