@@ -183,6 +183,9 @@ func (s *Service) Insert(ctx context.Context, data []byte) (Stored, error) {
 		}
 		_, err := tx.ExecContext(ctx, "INSERT INTO webhooks ("+columns+") VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
 			r.name, r.data, r.secret, r.secretsOld, r.version, r.owner, r.creation, r.modified, r.modifiedBy)
+		if migrations.IsConflict(err) { // somebody was quicker
+			return errorf(CodeConflict, "name", "Webhook %s already exists", w.Name)
+		}
 		if err != nil {
 			return wrap("insert webhook", err)
 		}

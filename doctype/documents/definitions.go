@@ -11,6 +11,7 @@ import (
 
 	"dochook/doctype"
 	"dochook/doctype/query"
+	"dochook/migrations"
 )
 
 // Stored is a DocType with what is known of its making.
@@ -72,6 +73,9 @@ func (s *Service) InsertDocType(ctx context.Context, d doctype.DocType) (Stored,
 		_, err := t.tx.ExecContext(ctx, "INSERT INTO doctypes (name, data, owner, creation, modified, modified_by) VALUES (?, ?, ?, ?, ?, ?)",
 			d.Name, string(d.JSON()), user, now, now, user)
 		out = Stored{d, user, t.now, t.now, user}
+		if migrations.IsConflict(err) { // somebody was quicker
+			return doctype.Errorf(doctype.CodeConflict, "name", "DocType %s already exists", d.Name)
+		}
 		return wrap("insert DocType", err)
 	})
 	return out, s.redefined(err)

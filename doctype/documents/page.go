@@ -156,7 +156,7 @@ func tally(lines []Line, writes []*write) PageResult {
 	for i := range lines {
 		l := &lines[i]
 		if writes != nil && writes[i] != nil {
-			l.Outcome = writes[i].outcome
+			l.Outcome, l.Code, l.Field, l.Message = writes[i].outcome, "", "", "" // a try before may have been refused
 			if writes[i].err != nil {
 				l.reject(writes[i].err)
 			}

@@ -278,6 +278,7 @@ func (e *Engine) start(ctx context.Context, name string, want wanted) {
 	}
 	w.chains.byOrder = map[string]*chain{}
 	w.leaseEnd.Store(int64(ttl))
+	w.clock.Store(lease.Now)
 	stopCtx, stop := context.WithCancel(ctx)
 	hardCtx, hard := context.WithCancel(context.WithoutCancel(ctx))
 	r := &running{walker: w, version: want.version, stop: stop, hard: hard, done: make(chan struct{})}
@@ -328,7 +329,7 @@ func (e *Engine) renew(ctx context.Context) {
 	before := time.Now()
 	ctx, cancel := context.WithTimeout(ctx, renewDelay)
 	defer cancel()
-	held, _, err := e.store.Renew(ctx, e.owner)
+	held, now, err := e.store.Renew(ctx, e.owner)
 	if err != nil {
 		if ctx.Err() == nil {
 			e.log.Warn("cannot renew leases", "error", err)
@@ -341,6 +342,7 @@ func (e *Engine) renew(ctx context.Context) {
 	for name, r := range e.running {
 		if generation, ok := held[name]; ok && generation == r.walker.lease.Generation {
 			r.walker.leaseEnd.Store(int64(before.Sub(r.walker.base) + r.walker.lease.TTL))
+			r.walker.clock.Store(now - before.Sub(r.walker.base).Microseconds())
 			continue
 		}
 		select {

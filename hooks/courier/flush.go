@@ -121,7 +121,7 @@ func (w *walker) work(ctx context.Context) {
 // flush writes what has come together, in the background and one batch at a time.
 func (w *walker) flush(ctx context.Context, all bool) {
 	now := time.Now()
-	if w.flushing || now.Before(w.flushAt) && !all {
+	if w.flushing || now.Before(w.flushAt) {
 		return
 	}
 	waiting := len(w.batch.Deliveries) + len(w.batch.Retries) + len(w.batch.Settled)
@@ -173,6 +173,7 @@ func (w *walker) afterFlush(err error) (lost bool) {
 
 // lastFlush writes what is left when the walker stops.
 func (w *walker) lastFlush(ctx context.Context) error {
+	w.flushAt = time.Time{}
 	w.flush(ctx, true)
 	if !w.flushing {
 		return nil

@@ -29,7 +29,7 @@ const (
 )
 
 // walker walks the log for one target. All its fields belong to run's
-// goroutine, but for wake and leaseEnd.
+// goroutine, but for wake, leaseEnd and clock.
 type walker struct {
 	name     string
 	target   target
@@ -39,6 +39,7 @@ type walker struct {
 	log      *slog.Logger
 	lease    ledger.Lease
 	leaseEnd atomic.Int64 // ns since base
+	clock    atomic.Int64 // the database's clock at base, µs
 	base     time.Time
 	wake     chan struct{}
 
@@ -296,7 +297,7 @@ func (w *walker) unload(sh *shipment) {
 
 // nowUS is the database's clock as far as we know it.
 func (w *walker) nowUS() int64 {
-	return w.lease.Now + time.Since(w.base).Microseconds()
+	return w.clock.Load() + time.Since(w.base).Microseconds()
 }
 
 func (w *walker) note() {
