@@ -25,7 +25,7 @@ type Serve struct {
 // be multiplied by it: past the limit the collector works as hard as it takes.
 const (
 	memoryForSpeed = 400
-	memoryLimit    = 256 << 20
+	memoryLimit    = 160 << 20
 )
 
 // Run serves. A ctx that ends lets what is in flight finish.
