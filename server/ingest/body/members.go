@@ -1,6 +1,10 @@
 package body
 
-import "github.com/go-json-experiment/json/jsontext"
+import (
+	"unicode/utf8"
+
+	"github.com/go-json-experiment/json/jsontext"
+)
 
 // More reports whether a container, of which the opening bracket is used up, has
 // another element, and stands on the element's first byte then. Otherwise it has
@@ -74,6 +78,8 @@ func (w *Window) Name(p Place) (name string, bad, err *Error) {
 // Unexpected is the fault of a next byte that is not what is wanted there, as in
 // [Scanner.Fail].
 func (w *Window) Unexpected(want string, p Place) *Error {
+	for !utf8.FullRune(w.Bytes()) && w.Fill() { // so that the character is named alike however the body arrives
+	}
 	w.s.Fail(want)
 	return w.s.Fault(w.Bytes(), w.Offset(), p)
 }
