@@ -34,5 +34,9 @@
 //
 //	https://example.com/orders/{{doc.name}}?by={{doc.customer.name}}
 //
+// [Headers] is a JSON template for all headers at once; its names are literal, its values must come out as strings:
+//
+//	{"X-Task":"{{job}}", "X-Note":"{{doc.name}} is {{doc.total}}"}
+//
 // Names made by variables are not compared: two that come out equal stand in the body twice.
 package mapping

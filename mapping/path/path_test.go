@@ -386,6 +386,34 @@ func TestMembers(t *testing.T) {
 	}
 }
 
+func TestElements(t *testing.T) {
+	tests := []struct{ array, want string }{
+		{"", ""},
+		{"null", ""},
+		{`"[1]"`, ""},
+		{`{"a":[1]}`, ""},
+		{" [ ] ", ""},
+		{"\n[ 1.0 ,\t\"x, ]\" ,{ \"q\": [1] },[],null ]", `1.0;"x, ]";{ "q": [1] };[];null;`},
+		{`[1,`, `1;`}, // no JSON: it ends all the same
+		{`[1}2`, `1;};2;`},
+	}
+	for _, tt := range tests {
+		var got strings.Builder
+		for value := range path.Elements([]byte(tt.array)) {
+			got.WriteString(string(value) + ";")
+		}
+		if got.String() != tt.want {
+			t.Errorf("%s: %s, want %s", tt.array, got.String(), tt.want)
+		}
+	}
+	for value := range path.Elements([]byte(`[1,2]`)) {
+		if string(value) != "1" {
+			t.Errorf("%s comes first", value)
+		}
+		break
+	}
+}
+
 func FuzzPath(f *testing.F) {
 	for _, expr := range []string{
 		"a", "a.b.0", `a\.b`, "items.#(qty>1)#.code", "@this|@tostr", `{"x":a,b}`, "[a,@this]", `!{"a":1}`, "a*.?",

@@ -20,6 +20,22 @@ func Members(object []byte) iter.Seq2[[]byte, []byte] {
 	}
 }
 
+// Elements walks the elements of array, one valid JSON value, in their order, each as written; they share memory with
+// array. A value that is no array has no elements. White space may stand around array.
+func Elements(array []byte) iter.Seq[[]byte] {
+	return func(yield func(value []byte) bool) {
+		array := trimSpace(array)
+		if len(array) == 0 || array[0] != '[' {
+			return
+		}
+		for e := elementsOf(array); e.more(); {
+			if !yield(e.value()) {
+				return
+			}
+		}
+	}
+}
+
 // AppendCompact appends raw, one valid JSON value, without the white space between its tokens; strings and numbers keep
 // their spelling.
 func AppendCompact(dst, raw []byte) []byte {
