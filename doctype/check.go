@@ -59,8 +59,8 @@ func Compile(d DocType) (*Definition, error) {
 	if err := checkDocTypeName(d.Name); err != nil {
 		return nil, err
 	}
-	if len(d.Removal) > 0 && string(d.Removal) != "null" && d.Removal[0] != '{' {
-		return nil, Errorf(CodeInvalid, "removal", "must be an object")
+	if _, err := ParseRemoval(d.Removal); err != nil {
+		return nil, err
 	}
 	d.Fields = slices.Clone(d.Fields)
 	def := &Definition{DocType: d, kinds: make(map[string]*checkedField), rules: make(record.Rules)}
@@ -113,6 +113,9 @@ func (d *Definition) compileField(i int, at string) error {
 	if _, twice := d.kinds[f.Fieldname]; twice {
 		return Errorf(CodeInvalid, at+"fieldname", "%s is there twice", f.Fieldname)
 	}
+	if err := d.checkID(i, at); err != nil {
+		return err
+	}
 	if f.Fieldtype == "" {
 		f.Fieldtype = "Data"
 	}
@@ -145,6 +148,22 @@ func (d *Definition) compileField(i int, at string) error {
 	}
 	c.money = f.Fieldtype == "Currency" && f.Compare == "number"
 	return d.compileDefault(f, c, at)
+}
+
+func (d *Definition) checkID(i int, at string) error {
+	id := d.Fields[i].ID
+	if id == "" {
+		return nil
+	}
+	if err := checkLabel(at+"id", id); err != nil {
+		return err
+	}
+	for j := range d.Fields[:i] {
+		if d.Fields[j].ID == id {
+			return Errorf(CodeInvalid, at+"id", "%s is the id of %s already", id, d.Fields[j].Fieldname)
+		}
+	}
+	return nil
 }
 
 func (d *Definition) compileDefault(f *Field, c *checkedField, at string) error {

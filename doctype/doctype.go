@@ -2,6 +2,8 @@ package doctype
 
 import (
 	"bytes"
+	"crypto/sha256"
+	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -34,6 +36,8 @@ func (f Flag) MarshalJSON() ([]byte, error) { return strconv.AppendBool(nil, boo
 
 // Field is one field of a DocType.
 type Field struct {
+	// ID names the field's column in bodies that carry ids (format rows). It stays when the field is renamed.
+	ID        string `json:"id,omitempty"`
 	Fieldname string `json:"fieldname"` // the member's exact name in the record; at most 140 characters
 	Label     string `json:"label,omitempty"`
 	Fieldtype string `json:"fieldtype"` // see Compile; Data when absent
@@ -87,6 +91,29 @@ func (d *DocType) UniqueFields() []string {
 		}
 	}
 	return out
+}
+
+// ColumnID is the id of a field's column that nobody gave one.
+func ColumnID(fieldname string) string {
+	sum := sha256.Sum256([]byte(fieldname))
+	return "c" + hex.EncodeToString(sum[:4])
+}
+
+// AssignIDs gives fields without an ID one that is made of their names.
+func (d *DocType) AssignIDs() {
+	d.Fields = slices.Clone(d.Fields)
+	taken := map[string]bool{}
+	for i := range d.Fields {
+		taken[d.Fields[i].ID] = true
+	}
+	for i := range d.Fields {
+		f := &d.Fields[i]
+		for seed := f.Fieldname; f.ID == ""; seed += "'" {
+			if id := ColumnID(seed); !taken[id] {
+				f.ID, taken[id] = id, true
+			}
+		}
+	}
 }
 
 // ignoredDocType are members of a Frappe DocType document without a meaning here.
@@ -208,6 +235,8 @@ func (d *DocType) setFields(raw []byte) error {
 
 func (f *Field) set(at, name string, raw []byte) error {
 	switch name {
+	case "id":
+		return readMember(at, raw, &f.ID)
 	case "fieldname":
 		return readMember(at, raw, &f.Fieldname)
 	case "label":
@@ -287,6 +316,7 @@ func (d DocType) JSON() []byte {
 
 func (f Field) json() []byte {
 	var w record.Writer
+	textUnlessEmpty(&w, "id", f.ID)
 	w.Text("fieldname", f.Fieldname)
 	textUnlessEmpty(&w, "label", f.Label)
 	w.Text("fieldtype", f.Fieldtype)

@@ -17,21 +17,44 @@ const (
 	OnChange = "on_change"
 )
 
+// Names of job events. A job has at most one of the last three.
+const (
+	JobStarted  = "job.started"
+	JobData     = "job.data" // a page came
+	JobFinished = "job.finished"
+	JobFailed   = "job.failed"
+	JobStopped  = "job.stopped"
+)
+
+// Events that stand for job events only when a webhook listens: how a run went, by whether it brought records.
+const (
+	TaskSuccess = "Task Success" // finished with at least one record
+	TaskFailure = "Task Failure" // failed, stopped, or finished without a record
+)
+
+// IsJobEvent reports whether an event is about a job and not a document.
+func IsJobEvent(name string) bool {
+	return strings.HasPrefix(name, "job.") || name == TaskSuccess || name == TaskFailure
+}
+
 // Event is one entry of the log: what happened to a document, with the
 // document's state at that moment (for on_trash: the last known one).
 type Event struct {
-	Pos      int64     // place in the log; grows in commit order
-	ID       string    // unique for ever, also across restored backups
-	At       time.Time // when it was written, µs, UTC
-	DocType  string
-	Name     string
-	Event    string
-	Version  int64  // of the document, grows by one with each event
-	Data     []byte // the record
-	Changed  []byte // JSON list of {name, from, to}; nil unless on_update
-	Job      string
+	Pos     int64     // place in the log; grows in commit order
+	ID      string    // unique for ever, also across restored backups
+	At      time.Time // when it was written, µs, UTC
+	DocType string
+	Name    string
+	Event   string
+	Version int64  // of the document, grows by one with each event
+	Data    []byte // the record
+	Changed []byte // JSON list of {name, from, to}; nil unless on_update
+	Job     string
+	// Page of the job. Outside jobs, and where a held job's removals are written, it is below 0 and the same for
+	// events that were written together; 0 is none.
 	Page     int64
-	Restored bool // on_insert of a name that was trashed before
+	Scraper  string // of the job
+	Restored bool   // on_insert of a name that was trashed before
 
 	Owner      string // who created the document
 	Creation   time.Time
@@ -59,9 +82,13 @@ func (e *Event) AppendJSON(dst []byte) []byte {
 	dst = append(dst, `,"changed":`...)
 	dst = append(dst, orNull(e.Changed)...)
 	if e.Job == "" {
-		dst = append(dst, `,"job":null,"page":null`...)
+		dst = append(dst, `,"job":null`...)
 	} else {
 		dst = appendMember(dst, "job", e.Job)
+	}
+	if e.Job == "" || e.Page <= 0 {
+		dst = append(dst, `,"page":null`...)
+	} else {
 		dst = append(dst, `,"page":`...)
 		dst = strconv.AppendInt(dst, e.Page, 10)
 	}
@@ -96,8 +123,9 @@ func (e *Event) Old() []byte {
 }
 
 // ParseEventName returns the stored name for what a caller may write, in any
-// case: Frappe's after_insert and the ADDED, UPDATED, REMOVED of product feeds
-// are aliases. ok is false for anything else.
+// case: Frappe's after_insert, the ADDED, UPDATED, REMOVED of product feeds, the
+// scraper.… names of scraping services and the names of task integrations are
+// aliases. ok is false for anything else.
 func ParseEventName(s string) (name string, ok bool) {
 	switch strings.ToLower(strings.TrimSpace(s)) {
 	case OnInsert, "after_insert", "added":
@@ -106,8 +134,18 @@ func ParseEventName(s string) (name string, ok bool) {
 		return OnUpdate, true
 	case OnTrash, "removed":
 		return OnTrash, true
-	case OnChange:
-		return OnChange, true
+	case OnChange, JobStarted, JobData, JobFinished, JobFailed, JobStopped:
+		return strings.ToLower(strings.TrimSpace(s)), true
+	case "scraper.job.started", "in progress":
+		return JobStarted, true
+	case "scraper.data.scraped":
+		return JobData, true
+	case "scraper.job.finished":
+		return JobFinished, true
+	case "task success":
+		return TaskSuccess, true
+	case "task failure":
+		return TaskFailure, true
 	default:
 		return "", false
 	}

@@ -25,6 +25,7 @@ type Document struct {
 	Modified   time.Time
 	ModifiedBy string
 	TrashedAt  *time.Time // nil while it lives
+	Scraper    string     // whose job wrote it last, "" = none did
 }
 
 // IsStandardField reports whether a name is one of the fields that the Frappe view puts before the record's own:

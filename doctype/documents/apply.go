@@ -80,7 +80,7 @@ func (t *txn) applyTogether(ctx context.Context, writes []*write) error {
 	for i, w := range writes {
 		if st := states[w.name]; st.dirty {
 			changed = append(changed, st)
-			t.events = append(t.events, *decided[i])
+			t.log(w, decided[i])
 			if listens {
 				t.after = append(t.after, afterWrite(st, decided[i], &before[i]))
 			}
@@ -182,6 +182,9 @@ func (t *txn) advance(w *write, st *state, next []byte, event string, changed []
 	st.Version++
 	st.Modified, st.ModifiedBy = t.now, w.user.Name
 	st.TrashedAt = nil
+	if w.run.Scraper != "" {
+		st.Scraper = w.run.Scraper
+	}
 	w.outcome = Updated
 	switch event {
 	case doctype.OnInsert:
@@ -194,7 +197,7 @@ func (t *txn) advance(w *write, st *state, next []byte, event string, changed []
 	w.doc = st.Document
 	ev := &doctype.Event{
 		ID: eventlog.NewID(), At: t.now, DocType: w.def.Name, Name: w.name, Event: event, Version: st.Version,
-		Data: next, Job: w.job, Page: w.page, Restored: restored,
+		Data: next, Job: w.run.Job, Page: w.run.Page, Scraper: w.run.Scraper, Restored: restored,
 		Owner: st.Owner, Creation: st.Creation, ModifiedBy: w.user.Name, KeyID: w.user.KeyID, Hops: w.user.Hops,
 	}
 	if changed != nil {
@@ -265,7 +268,7 @@ func (t *txn) applyOne(ctx context.Context, in *write) error {
 	if err := t.save(ctx, w.def.Name, []*state{st}); err != nil {
 		return err
 	}
-	t.events = append(t.events, *ev)
+	t.log(w, ev)
 	seen := afterWrite(st, ev, &old)
 	if err := t.s.triggers.run(ctx, ev.Event, &seen); err != nil {
 		return err

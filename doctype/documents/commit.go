@@ -29,6 +29,45 @@ type txn struct {
 	again  bool // PostgreSQL: a try after another transaction came in between
 	events []doctype.Event
 	after  []Write // for after_commit triggers
+
+	deferred []doctype.Event // of updates, kept out of the log by their run
+}
+
+// Tx is a running write transaction, for rooms whose rows must be written along
+// with documents and events. Calls of the Service with its ctx join it.
+type Tx struct {
+	bun.Tx
+	t *txn
+}
+
+// InTx runs fn in a write transaction. It may run again when others come in
+// between.
+func (s *Service) InTx(ctx context.Context, fn func(ctx context.Context, tx *Tx) error) error {
+	return s.inTx(ctx, func(ctx context.Context, t *txn) error { return fn(ctx, &Tx{t.tx, t}) })
+}
+
+// Now is the time of the transaction, as its events and documents carry it.
+func (tx *Tx) Now() time.Time { return tx.t.now }
+
+// Log adds events behind those that were written so far.
+func (tx *Tx) Log(events ...doctype.Event) { tx.t.events = append(tx.t.events, events...) }
+
+// Deferred takes the events that runs with Defer have left.
+func (tx *Tx) Deferred() []doctype.Event {
+	events := tx.t.deferred
+	tx.t.deferred = nil
+	return events
+}
+
+// log adds the event of a write to what will be logged, as its run wants it.
+func (t *txn) log(w *write, ev *doctype.Event) {
+	switch {
+	case w.run.Quiet:
+	case w.run.Defer && ev.Event == doctype.OnUpdate:
+		t.deferred = append(t.deferred, *ev)
+	default:
+		t.events = append(t.events, *ev)
+	}
 }
 
 type txnKey struct{}
@@ -105,14 +144,14 @@ func (s *Service) committed(ctx context.Context, t *txn) {
 // savepoint runs fn so that its error undoes what it wrote and logged, and
 // nothing else of the transaction.
 func (t *txn) savepoint(ctx context.Context, fn func() error) error {
-	events, after := len(t.events), len(t.after)
+	events, after, deferred := len(t.events), len(t.after), len(t.deferred)
 	if _, err := t.tx.Tx.ExecContext(ctx, "SAVEPOINT write_one"); err != nil {
 		return wrap("set savepoint", err)
 	}
 	err := fn()
 	end := "RELEASE SAVEPOINT write_one"
 	if err != nil {
-		t.events, t.after = t.events[:events], t.after[:after]
+		t.events, t.after, t.deferred = t.events[:events], t.after[:after], t.deferred[:deferred]
 		end = "ROLLBACK TO SAVEPOINT write_one"
 	}
 	if _, endErr := t.tx.Tx.ExecContext(context.WithoutCancel(ctx), end); endErr != nil {

@@ -10,6 +10,7 @@ import (
 	"github.com/uptrace/bun"
 
 	"dochook/doctype"
+	"dochook/doctype/listing"
 	"dochook/doctype/query"
 	"dochook/migrations"
 )
@@ -58,6 +59,7 @@ func (s *Service) DocType(ctx context.Context, name string) (Stored, error) {
 
 // InsertDocType stores a new DocType; conflict if the name is taken.
 func (s *Service) InsertDocType(ctx context.Context, d doctype.DocType) (Stored, error) {
+	d.AssignIDs()
 	if _, err := doctype.Compile(d); err != nil {
 		return Stored{}, err
 	}
@@ -84,6 +86,7 @@ func (s *Service) InsertDocType(ctx context.Context, d doctype.DocType) (Stored,
 // UpdateDocType replaces a DocType's definition. The naming rule cannot change
 // while there are documents: they would no longer be found under their keys.
 func (s *Service) UpdateDocType(ctx context.Context, d doctype.DocType) (Stored, error) {
+	d.AssignIDs()
 	if _, err := doctype.Compile(d); err != nil {
 		return Stored{}, err
 	}
@@ -149,13 +152,13 @@ func (s *Service) redefined(err error) error {
 
 // DocTypes lists stored DocTypes.
 func (s *Service) DocTypes(ctx context.Context, q query.Query) ([]Stored, error) {
-	l := s.listing("doctypes", definitionColumns, nil)
-	return list(ctx, s.db.Read, l, q, func(r *sql.Rows) (Stored, error) { return scanStored(r) })
+	t := listing.New(s.db.Postgres(), "doctypes", definitionColumns, nil)
+	return listing.List(ctx, s.db.Read, t, q, func(r *sql.Rows) (Stored, error) { return scanStored(r) })
 }
 
 // CountDocTypes counts what DocTypes lists without a limit.
 func (s *Service) CountDocTypes(ctx context.Context, q query.Query) (int64, error) {
-	return count(ctx, s.db.Read, s.listing("doctypes", definitionColumns, nil), q)
+	return listing.Count(ctx, s.db.Read, listing.New(s.db.Postgres(), "doctypes", definitionColumns, nil), q)
 }
 
 // anyDocument reports whether there is a document of the DocType, live or trashed, that also meets the condition.

@@ -5,7 +5,10 @@ import (
 	"database/sql"
 	"errors"
 
+	"github.com/uptrace/bun"
+
 	"dochook/doctype"
+	"dochook/doctype/listing"
 	"dochook/doctype/query"
 )
 
@@ -25,13 +28,26 @@ func (s *Service) Get(ctx context.Context, docType, name string) (doctype.Docume
 	return d, unavailable(err)
 }
 
+// Live returns those of the named documents that are live, in the order of their names.
+func (s *Service) Live(ctx context.Context, docType string, names []string) ([]doctype.Document, error) {
+	var out []doctype.Document
+	rows, err := s.reader(ctx).QueryContext(ctx, "SELECT "+documentColumns+" FROM documents WHERE doctype = ? AND name IN (?) AND trashed_at IS NULL ORDER BY name",
+		docType, bun.List(names))
+	err = listing.Each(rows, err, func() error {
+		d, err := scanDocument(rows, docType)
+		out = append(out, d)
+		return err
+	})
+	return out, unavailable(err)
+}
+
 // List returns live documents that pass the query's filters, in its order.
 func (s *Service) List(ctx context.Context, docType string, q query.Query) ([]doctype.Document, error) {
 	def, err := s.Definition(ctx, docType)
 	if err != nil {
 		return nil, err
 	}
-	return list(ctx, s.reader(ctx), s.living(def), q, func(r *sql.Rows) (doctype.Document, error) { return scanDocument(r, docType) })
+	return listing.List(ctx, s.reader(ctx), s.living(def), q, func(r *sql.Rows) (doctype.Document, error) { return scanDocument(r, docType) })
 }
 
 // Count counts the live documents that pass the query's filters.
@@ -40,5 +56,5 @@ func (s *Service) Count(ctx context.Context, docType string, q query.Query) (int
 	if err != nil {
 		return 0, err
 	}
-	return count(ctx, s.reader(ctx), s.living(def), q)
+	return listing.Count(ctx, s.reader(ctx), s.living(def), q)
 }

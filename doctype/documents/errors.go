@@ -8,14 +8,6 @@ import (
 	"dochook/doctype/eventlog"
 )
 
-// Codes of a page whose Idempotency-Key was used before. All other errors of
-// this package carry a code of package doctype; both are of type
-// [*doctype.Error].
-const (
-	CodeIdempotencyMismatch = "idempotency_mismatch"
-	CodeIdempotencyBusy     = "idempotency_busy"
-)
-
 // errRace: another transaction wrote one of our documents in between. The whole
 // transaction is run again.
 var errRace = errors.New("documents changed concurrently")

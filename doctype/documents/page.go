@@ -1,17 +1,16 @@
 package documents
 
 import (
-	"bytes"
 	"context"
 	"crypto/sha256"
-	"database/sql"
 	"encoding/json"
 	"errors"
+	"math"
+	"math/rand/v2"
 	"slices"
-	"time"
 
 	"dochook/doctype"
-	"dochook/migrations"
+	"dochook/doctype/idempotency"
 )
 
 // Mode is what a page does with a record whose document exists.
@@ -29,6 +28,16 @@ type Record struct {
 	Key  string // the map key it came under, if any
 	Data []byte
 	Err  error
+	// Trash removes the document that the record names.
+	Trash bool
+}
+
+// Run is the job that a page belongs to.
+type Run struct {
+	Job, Scraper string
+	Page         int64 // of the job; see [doctype.Event]
+	Quiet        bool  // no events are logged
+	Defer        bool  // events of updates are left to [Tx.Deferred]
 }
 
 // Page is one batch of records, written in one transaction.
@@ -36,6 +45,7 @@ type Page struct {
 	Records []Record
 	Mode    Mode
 	Number  int // of the page within its body, from 1
+	Run     Run // the zero value is no job
 
 	// IdempotencyKey makes the page a no-op with the same answer when it comes
 	// again. Another page under the same key and number is refused with code
@@ -53,6 +63,7 @@ type Line struct {
 	Code    string  `json:"code,omitempty"`
 	Field   string  `json:"field,omitempty"`
 	Message string  `json:"message,omitempty"`
+	Scraper string  `json:"-"` // whose job wrote the document last
 }
 
 // PageResult counts what became of a page; Lines are in the page's order.
@@ -62,12 +73,11 @@ type PageResult struct {
 	Updated    int    `json:"updated"`
 	Unchanged  int    `json:"unchanged"`
 	Duplicates int    `json:"duplicates"`
+	Trashed    int    `json:"trashed,omitempty"`
 	Rejected   int    `json:"rejected"`
 	Lines      []Line `json:"lines"`
 	Repeated   bool   `json:"-"` // answered from the idempotency record; nothing was written
 }
-
-const idempotencyLife = 24 * time.Hour
 
 // WritePage writes a page in one transaction with its events. Bad records are
 // rejected alone; a name that comes twice is written once, as it came last.
@@ -76,32 +86,64 @@ func (s *Service) WritePage(ctx context.Context, docType string, p Page) (PageRe
 	if err != nil {
 		return PageResult{}, err
 	}
+	if p.Run.Job == "" {
+		p.Run.Page = -1 - rand.Int64N(math.MaxInt64) //nolint:gosec // tells writes apart, no secret
+	}
 	writes, lines, err := preparePage(def, p, doctype.UserOf(ctx))
 	if err != nil {
 		return PageResult{}, err
 	}
 	pending := slices.DeleteFunc(slices.Clone(writes), func(w *write) bool { return w == nil })
-	if p.IdempotencyKey == "" {
-		if len(pending) == 0 {
-			return tally(lines, nil), nil
-		}
-		err := s.inTx(ctx, func(ctx context.Context, t *txn) error { return t.apply(ctx, pending) })
-		return tally(lines, writes), err
+	if len(pending) == 0 && p.IdempotencyKey == "" {
+		return tally(lines, nil), nil
 	}
 	var result PageResult
 	err = s.inTx(ctx, func(ctx context.Context, t *txn) error {
-		hash := hashPage(p)
-		var done bool
-		if result, done, err = t.repeated(ctx, p, hash); done || err != nil {
+		once := idempotency.Page{Key: p.IdempotencyKey, Number: p.Number}
+		if once.Key != "" {
+			once.Hash = hashPage(p)
+			answer, err := idempotency.Answer(ctx, t.tx, t.now, once)
+			if answer != nil {
+				result.Repeated = true
+				err = wrap("read idempotency record", json.Unmarshal(answer, &result))
+			}
+			if answer != nil || err != nil {
+				return err
+			}
+		}
+		if err := t.applyPage(ctx, def.Name, pending); err != nil {
 			return err
 		}
-		if err := t.apply(ctx, pending); err != nil {
-			return err
+		if result = tally(lines, writes); once.Key == "" {
+			return nil
 		}
-		result = tally(lines, writes)
-		return t.remember(ctx, p, hash, result)
+		answer, err := json.Marshal(result)
+		if err != nil {
+			return wrap("encode idempotency record", err)
+		}
+		return idempotency.Remember(ctx, t.tx, t.now, once, answer)
 	})
-	return result, err
+	if err != nil {
+		return tally(lines, writes), err
+	}
+	return result, nil
+}
+
+// applyPage writes the page's records, and tells which documents were seen.
+func (t *txn) applyPage(ctx context.Context, docType string, writes []*write) error {
+	if err := t.apply(ctx, writes); err != nil || t.s.seen == nil {
+		return err
+	}
+	names := make([]string, 0, len(writes))
+	for _, w := range writes {
+		if w.err == nil && w.outcome != Trashed {
+			names = append(names, w.name)
+		}
+	}
+	if len(names) == 0 {
+		return nil
+	}
+	return t.s.seen(ctx, t.tx, docType, names)
 }
 
 // preparePage checks each record. writes has an entry per line, nil where there
@@ -120,13 +162,18 @@ func preparePage(def *doctype.Definition, p Page, user doctype.User) (writes []*
 	for i, r := range p.Records {
 		lines[i].Line = r.Line
 		w, err := (*write)(nil), r.Err
-		if err == nil {
+		switch {
+		case err != nil:
+		case r.Trash:
+			w, err = prepareTrash(def, r, user)
+		default:
 			w, err = prepare(def, verb, r.Data, r.Key, user)
 		}
 		if err != nil {
 			lines[i].reject(err)
 			continue
 		}
+		w.run = p.Run
 		lines[i].Name = w.name
 		if before, again := last[w.name]; again {
 			writes[before], lines[before].Outcome = nil, Duplicate
@@ -157,6 +204,7 @@ func tally(lines []Line, writes []*write) PageResult {
 		l := &lines[i]
 		if writes != nil && writes[i] != nil {
 			l.Outcome, l.Code, l.Field, l.Message = writes[i].outcome, "", "", "" // a try before may have been refused
+			l.Scraper = writes[i].doc.Scraper
 			if writes[i].err != nil {
 				l.reject(writes[i].err)
 			}
@@ -172,7 +220,8 @@ func tally(lines []Line, writes []*write) PageResult {
 			r.Duplicates++
 		case Rejected:
 			r.Rejected++
-		case Trashed: // no page does that
+		case Trashed:
+			r.Trashed++
 		}
 	}
 	return r
@@ -183,47 +232,11 @@ func hashPage(p Page) []byte {
 	_, _ = h.Write([]byte(p.Scope + "\x00" + string(p.Mode) + "\x00"))
 	for i := range p.Records {
 		_, _ = h.Write([]byte(p.Records[i].Key + "\x00"))
+		if p.Records[i].Trash {
+			_, _ = h.Write([]byte("trash\x00"))
+		}
 		_, _ = h.Write(p.Records[i].Data)
 		_, _ = h.Write([]byte{'\n'})
 	}
 	return h.Sum(nil)[:16]
-}
-
-// repeated looks for the page under its key. done means it was written before.
-func (t *txn) repeated(ctx context.Context, p Page, hash []byte) (r PageResult, done bool, err error) {
-	var storedHash []byte
-	var answer string
-	err = t.tx.QueryRowContext(ctx, "SELECT hash, answer FROM idempotency WHERE key = ? AND page = ? AND at > ?",
-		p.IdempotencyKey, p.Number, t.now.Add(-idempotencyLife).UnixMicro()).Scan(&storedHash, &answer)
-	switch {
-	case errors.Is(err, sql.ErrNoRows):
-		return r, false, nil
-	case err != nil:
-		return r, false, wrap("look up idempotency key", err)
-	case !bytes.Equal(storedHash, hash):
-		return r, false, doctype.Errorf(CodeIdempotencyMismatch, "Idempotency-Key", "page %d under this key had another body", p.Number)
-	}
-	r.Repeated = true
-	return r, true, wrap("read idempotency record", json.Unmarshal([]byte(answer), &r))
-}
-
-// remember records the page's answer in its own transaction.
-func (t *txn) remember(ctx context.Context, p Page, hash []byte, r PageResult) error {
-	answer, err := json.Marshal(r)
-	if err != nil {
-		return wrap("encode idempotency record", err)
-	}
-	expired := t.now.Add(-idempotencyLife).UnixMicro()
-	// A bounded step of tidying with each use: keys are kept 24 hours.
-	_, err = t.tx.ExecContext(ctx, "DELETE FROM idempotency WHERE (key, page) IN (SELECT key, page FROM idempotency WHERE at <= ? LIMIT 100) OR (key = ? AND page = ? AND at <= ?)",
-		expired, p.IdempotencyKey, p.Number, expired)
-	if err != nil {
-		return wrap("tidy idempotency records", err)
-	}
-	_, err = t.tx.ExecContext(ctx, "INSERT INTO idempotency (key, page, hash, answer, at) VALUES (?, ?, ?, ?, ?)",
-		p.IdempotencyKey, p.Number, hash, string(answer), t.now.UnixMicro())
-	if migrations.IsConflict(err) {
-		return doctype.Errorf(CodeIdempotencyBusy, "Idempotency-Key", "page %d under this key is being written by another request", p.Number)
-	}
-	return wrap("record idempotency key", err)
 }

@@ -7,6 +7,8 @@ import (
 	"sync"
 	"time"
 
+	"github.com/uptrace/bun"
+
 	"dochook/doctype"
 	"dochook/doctype/eventlog"
 	"dochook/migrations"
@@ -38,6 +40,7 @@ type Service struct {
 	log      *slog.Logger
 	notify   func([]string)
 	defined  func()
+	seen     func(ctx context.Context, tx bun.Tx, docType string, names []string) error
 	ttl      time.Duration
 	triggers triggers
 	defs     definitions
@@ -63,8 +66,17 @@ func New(db *migrations.DB, o Options) *Service {
 	return s
 }
 
+// OnSeen sets what is called in the transaction of each page with the names
+// of the documents that came in it, changed or not. Call it before serving.
+func (s *Service) OnSeen(fn func(ctx context.Context, tx bun.Tx, docType string, names []string) error) {
+	s.seen = fn
+}
+
 // Log returns the log that this Service writes its events to.
 func (s *Service) Log() *eventlog.Log { return s.events }
+
+// Now is the time as the next transaction would carry it.
+func (s *Service) Now() time.Time { return s.moment() }
 
 // moment is now in µs, as stored.
 func (s *Service) moment() time.Time { return s.now().UTC().Truncate(time.Microsecond) }

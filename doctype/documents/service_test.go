@@ -12,6 +12,7 @@ import (
 	"dochook/doctype"
 	"dochook/doctype/documents"
 	"dochook/doctype/eventlog"
+	"dochook/doctype/idempotency"
 	"dochook/doctype/query"
 	"dochook/doctype/record"
 	"dochook/migrations"
@@ -158,7 +159,7 @@ func TestService_idempotency_key(t *testing.T) {
 		}
 		p.Records[0].Data = []byte(`{"sku":"b"}`)
 		_, err := s.WritePage(ctx, "Product", p)
-		wantCode(t, err, documents.CodeIdempotencyMismatch)
+		wantCode(t, err, idempotency.CodeMismatch)
 		if n := len(logged(t, s)); n != 1 {
 			t.Errorf("%d events, want 1", n)
 		}

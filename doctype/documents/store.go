@@ -6,14 +6,12 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/uptrace/bun"
-
 	"dochook/doctype"
-	"dochook/doctype/query"
+	"dochook/doctype/listing"
 	"dochook/migrations/rows"
 )
 
-const documentColumns = "name, data, version, owner, creation, modified, modified_by, trashed_at"
+const documentColumns = "name, data, version, owner, creation, modified, modified_by, trashed_at, scraper"
 
 // load reads the documents the writes name. A record whose hash equals the
 // stored one's is not read: nothing will be compared.
@@ -35,9 +33,9 @@ func (t *txn) load(ctx context.Context, writes []*write) (map[string]*state, err
 			def, names)
 		return states, scanStates(rows, err, def, states)
 	case t.s.db.Postgres():
-		rows, err := t.tx.Tx.QueryContext(ctx, `SELECT d.name, d.data, d.version, d.owner, d.creation, d.modified, d.modified_by, d.trashed_at
+		rows, err := t.tx.Tx.QueryContext(ctx, `SELECT d.name, d.data, d.version, d.owner, d.creation, d.modified, d.modified_by, d.trashed_at, d.scraper
 			FROM unnest($2::text[], $3::bytea[]) AS i(name, hash)
-			CROSS JOIN LATERAL (SELECT name, CASE WHEN d.hash = i.hash THEN NULL ELSE d.data END AS data, version, owner, creation, modified, modified_by, trashed_at
+			CROSS JOIN LATERAL (SELECT name, CASE WHEN d.hash = i.hash THEN NULL ELSE d.data END AS data, version, owner, creation, modified, modified_by, trashed_at, scraper
 				FROM documents d WHERE d.doctype = $1 AND d.name = i.name LIMIT 1) d`, def, names, hashes)
 		return states, scanStates(rows, err, def, states)
 	default:
@@ -64,22 +62,8 @@ func (t *txn) lookUp(ctx context.Context, what, column, docType string, texts []
 	return t.tx.Tx.QueryContext(ctx, "SELECT "+what+" WHERE doctype = ? AND "+column+" IN (?"+strings.Repeat(", ?", len(texts)-1)+")", args...)
 }
 
-// each calls fn for each row of a query and closes it. err is the query's.
-func each(rows *sql.Rows, err error, fn func() error) error {
-	if err != nil {
-		return wrap("query", err)
-	}
-	defer func() { _ = rows.Close() }()
-	for rows.Next() {
-		if err := fn(); err != nil {
-			return err
-		}
-	}
-	return wrap("read rows", rows.Err())
-}
-
 func scanStates(rows *sql.Rows, err error, docType string, states map[string]*state) error {
-	return wrap("load documents", each(rows, err, func() error {
+	return wrap("load documents", listing.Each(rows, err, func() error {
 		doc, err := scanDocument(rows, docType)
 		if err == nil {
 			st := states[doc.Name]
@@ -93,10 +77,11 @@ func scanDocument(r interface{ Scan(dest ...any) error }, docType string) (docty
 	d := doctype.Document{DocType: docType}
 	var creation, modified int64
 	var trashed sql.NullInt64
-	if err := r.Scan(&d.Name, &d.Record, &d.Version, &d.Owner, &creation, &modified, &d.ModifiedBy, &trashed); err != nil {
+	var scraper sql.NullString
+	if err := r.Scan(&d.Name, &d.Record, &d.Version, &d.Owner, &creation, &modified, &d.ModifiedBy, &trashed, &scraper); err != nil {
 		return d, wrap("read document", err)
 	}
-	d.Creation, d.Modified = fromMicros(creation), fromMicros(modified)
+	d.Creation, d.Modified, d.Scraper = fromMicros(creation), fromMicros(modified), scraper.String
 	if trashed.Valid {
 		at := fromMicros(trashed.Int64)
 		d.TrashedAt = &at
@@ -117,7 +102,7 @@ func (t *txn) save(ctx context.Context, docType string, changed []*state) error 
 	doctypes, names, datas, owners, by := make([]string, n), make([]string, n), make([]string, n), make([]string, n), make([]string, n)
 	hashes := make([][]byte, n)
 	versions, creations, modified := make([]int64, n), make([]int64, n), make([]int64, n)
-	trashed := make([]*int64, n)
+	trashed, scrapers := make([]*int64, n), make([]*string, n)
 	for i, st := range changed {
 		doctypes[i], names[i], datas[i], owners[i], by[i] = docType, st.Name, string(st.Record), st.Owner, st.ModifiedBy
 		hashes[i], versions[i] = st.hash, st.Version
@@ -125,6 +110,9 @@ func (t *txn) save(ctx context.Context, docType string, changed []*state) error 
 		if st.TrashedAt != nil {
 			us := st.TrashedAt.UnixMicro()
 			trashed[i] = &us
+		}
+		if st.Scraper != "" {
+			scrapers[i] = &st.Scraper
 		}
 	}
 	written, err := rows.Insert(ctx, t.tx, "documents", []rows.Column{
@@ -138,8 +126,9 @@ func (t *txn) save(ctx context.Context, docType string, changed []*state) error 
 		{Name: "modified", Values: modified},
 		{Name: "modified_by", Values: by},
 		{Name: "trashed_at", Values: trashed},
+		{Name: "scraper", Values: scrapers},
 	}, `ON CONFLICT (doctype, name) DO UPDATE SET data = excluded.data, hash = excluded.hash, version = excluded.version,
-		modified = excluded.modified, modified_by = excluded.modified_by, trashed_at = excluded.trashed_at
+		modified = excluded.modified, modified_by = excluded.modified_by, trashed_at = excluded.trashed_at, scraper = excluded.scraper
 		WHERE documents.version = excluded.version - 1`)
 	if err != nil {
 		return wrap("save documents", err)
@@ -150,47 +139,9 @@ func (t *txn) save(ctx context.Context, docType string, changed []*state) error 
 	return nil
 }
 
-// listing is what a list or count selects from: a table with the standard columns and JSON text in data.
-type listing struct {
-	query.Source
-	table, columns string
-	restrict       string // a condition before the query's own, or ""
-	args           []any  // of restrict
-}
-
-func (s *Service) listing(table, columns string, known func(string) bool) listing {
-	src := query.Source{Postgres: s.db.Postgres(), Columns: query.StandardColumns(), JSON: table + ".data", Known: known}
-	return listing{Source: src, table: table, columns: columns}
-}
-
 // living lists the live documents of a DocType.
-func (s *Service) living(def *doctype.Definition) listing {
-	l := s.listing("documents", documentColumns, def.Knows)
-	l.restrict, l.args = "doctype = ? AND trashed_at IS NULL", []any{def.Name}
-	return l
-}
-
-func list[T any](ctx context.Context, db bun.IDB, l listing, q query.Query, scan func(*sql.Rows) (T, error)) ([]T, error) {
-	text, args, err := l.Select(l.columns, l.table, l.restrict, l.args, q)
-	if err != nil {
-		return nil, err
-	}
-	var out []T
-	rows, err := db.QueryContext(ctx, text, args...)
-	err = each(rows, err, func() error {
-		v, err := scan(rows)
-		out = append(out, v)
-		return err
-	})
-	return out, unavailable(wrap("list "+l.table, err))
-}
-
-func count(ctx context.Context, db bun.IDB, l listing, q query.Query) (int64, error) {
-	text, args, err := l.Count(l.table, l.restrict, l.args, q)
-	if err != nil {
-		return 0, err
-	}
-	var n int64
-	err = db.QueryRowContext(ctx, text, args...).Scan(&n)
-	return n, unavailable(wrap("count "+l.table, err))
+func (s *Service) living(def *doctype.Definition) listing.Table {
+	t := listing.New(s.db.Postgres(), "documents", documentColumns, def.Knows)
+	t.Restrict, t.Args = "doctype = ? AND trashed_at IS NULL", []any{def.Name}
+	return t
 }

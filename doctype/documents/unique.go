@@ -5,6 +5,7 @@ import (
 	"slices"
 
 	"dochook/doctype"
+	"dochook/doctype/listing"
 	"dochook/doctype/unique"
 )
 
@@ -77,7 +78,7 @@ func (s *Service) indexUnique(ctx context.Context, t *txn, was, now doctype.DocT
 	}
 	var names []string
 	rows, err := t.tx.QueryContext(ctx, "SELECT "+documentColumns+" FROM documents WHERE doctype = ? AND trashed_at IS NULL ORDER BY name", now.Name)
-	err = each(rows, err, func() error {
+	err = listing.Each(rows, err, func() error {
 		d, err := scanDocument(rows, now.Name)
 		if err != nil {
 			return err

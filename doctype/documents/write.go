@@ -3,6 +3,7 @@ package documents
 import (
 	"context"
 	"crypto/sha256"
+	"slices"
 	"time"
 
 	"dochook/doctype"
@@ -40,8 +41,7 @@ type write struct {
 	name     string
 	record   []byte // checked, as it came in; for merge and update the patch
 	user     doctype.User
-	job      string
-	page     int64
+	run      Run
 	expected *time.Time // refuse when the document was modified since
 
 	// Set anew by each try of the transaction.
@@ -68,6 +68,18 @@ func prepare(def *doctype.Definition, v verb, data []byte, mapKey string, user d
 		}
 	}
 	return &write{verb: v, def: def, name: name, record: data, user: user}, nil
+}
+
+// prepareTrash finds the name of the document that a record removes.
+func prepareTrash(def *doctype.Definition, r Record, user doctype.User) (*write, error) {
+	if err := record.Check(r.Data); err != nil {
+		return nil, err
+	}
+	name, err := def.NameOf(r.Data, r.Key)
+	if err != nil {
+		return nil, err
+	}
+	return &write{verb: verbTrash, def: def, name: name, user: user}, nil
 }
 
 func hashOf(record []byte) []byte {
@@ -133,6 +145,34 @@ func (s *Service) Update(ctx context.Context, docType, name string, patch []byte
 // Trash removes a live document; its event carries the last known state.
 func (s *Service) Trash(ctx context.Context, docType, name string) (doctype.Document, error) {
 	return s.named(ctx, verbTrash, docType, name)
+}
+
+// TrashAll removes documents in one transaction, on behalf of a job, and returns how many of them were live.
+func (s *Service) TrashAll(ctx context.Context, docType string, names []string, run Run) (int, error) {
+	def, err := s.Definition(ctx, docType)
+	if err != nil {
+		return 0, err
+	}
+	user, n := doctype.UserOf(ctx), 0
+	err = s.inTx(ctx, func(ctx context.Context, t *txn) error {
+		n = 0
+		for chunk := range slices.Chunk(names, 5000) {
+			writes := make([]*write, len(chunk))
+			for i, name := range chunk {
+				writes[i] = &write{verb: verbTrash, def: def, name: name, user: user, run: run}
+			}
+			if err := t.apply(ctx, writes); err != nil {
+				return err
+			}
+			for _, w := range writes {
+				if w.outcome == Trashed {
+					n++
+				}
+			}
+		}
+		return nil
+	})
+	return n, err
 }
 
 // Restore brings a trashed document back as it was.

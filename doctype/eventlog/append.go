@@ -23,7 +23,7 @@ func (l *Log) Append(ctx context.Context, tx bun.Tx, events []doctype.Event) err
 	}
 	ids, doctypes, names, kinds := make([]string, n), make([]string, n), make([]string, n), make([]string, n)
 	datas, owners, by, keys := make([]string, n), make([]string, n), make([]string, n), make([]string, n)
-	changed, jobs, pages := make([]*string, n), make([]*string, n), make([]*int64, n)
+	changed, jobs, scrapers, pages := make([]*string, n), make([]*string, n), make([]*string, n), make([]*int64, n)
 	ats, versions, restored, creations, hops := make([]int64, n), make([]int64, n), make([]int64, n), make([]int64, n), make([]int64, n)
 	for i := range events {
 		e := &events[i]
@@ -38,7 +38,10 @@ func (l *Log) Append(ctx context.Context, tx bun.Tx, events []doctype.Event) err
 			changed[i] = &text
 		}
 		if e.Job != "" {
-			jobs[i], pages[i] = &e.Job, &e.Page
+			jobs[i], scrapers[i] = &e.Job, &e.Scraper
+		}
+		if e.Page != 0 {
+			pages[i] = &e.Page
 		}
 	}
 	// On PostgreSQL the lock is held to the end of the transaction, and is there before a position is drawn.
@@ -59,6 +62,7 @@ func (l *Log) Append(ctx context.Context, tx bun.Tx, events []doctype.Event) err
 		{Name: "modified_by", Values: by},
 		{Name: "key_id", Values: keys},
 		{Name: "hops", Values: hops},
+		{Name: "scraper", Values: scrapers},
 	})
 	return wrap("append to the log", err)
 }

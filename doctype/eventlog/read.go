@@ -3,6 +3,8 @@ package eventlog
 import (
 	"context"
 	"database/sql"
+	"errors"
+	"slices"
 	"strings"
 	"time"
 
@@ -12,7 +14,7 @@ import (
 	"dochook/migrations"
 )
 
-const eventColumns = "pos, id, at, doctype, name, event, version, data, changed, job, page, restored, owner, creation, modified_by, key_id, hops"
+const eventColumns = "pos, id, at, doctype, name, event, version, data, changed, job, page, restored, owner, creation, modified_by, key_id, hops, scraper"
 
 // Channel is the PostgreSQL notification channel told of new events.
 const Channel = "dochook_events"
@@ -36,6 +38,8 @@ func (l *Log) Head(ctx context.Context) (int64, error) {
 type Range struct {
 	After, Upto int64
 	DocType     string
+	JobEvents   bool   // only those about jobs
+	Job         string // only those about documents that this job wrote
 	Limit       int
 	Bytes       int
 }
@@ -49,7 +53,48 @@ func (l *Log) Events(ctx context.Context, r Range) ([]doctype.Event, error) {
 	if r.DocType != "" {
 		where, args = append(where, "doctype = ?"), append(args, r.DocType)
 	}
+	if r.JobEvents {
+		where = append(where, "version = 0")
+	}
+	if r.Job != "" {
+		where, args = append(where, "version > 0 AND job = ?"), append(args, r.Job)
+	}
 	return l.read(ctx, r.Bytes, strings.Join(where, " AND ")+" ORDER BY pos LIMIT ?", append(args, r.Limit)...)
+}
+
+// Before returns the last event at or before a position, of a DocType ("" = all); nil if there is none.
+func (l *Log) Before(ctx context.Context, pos int64, docType string) (*doctype.Event, error) {
+	where, args := "pos <= ?", []any{pos}
+	if docType != "" {
+		where, args = where+" AND doctype = ?", append(args, docType)
+	}
+	events, err := l.read(ctx, 0, where+" ORDER BY pos DESC LIMIT 1", args...)
+	if err != nil || len(events) == 0 {
+		return nil, err
+	}
+	return &events[0], nil
+}
+
+// Changed returns which of the documents have events after a position.
+func (l *Log) Changed(ctx context.Context, db bun.IDB, docType string, names []string, after int64) (map[string]bool, error) {
+	out := map[string]bool{}
+	for chunk := range slices.Chunk(names, 500) {
+		rows, err := db.QueryContext(ctx, "SELECT DISTINCT name FROM events WHERE doctype = ? AND name IN (?) AND pos > ? AND version > 0", docType, bun.List(chunk), after)
+		if err != nil {
+			return nil, Unavailable(wrap("look for events", err))
+		}
+		for rows.Next() {
+			var name string
+			if err := rows.Scan(&name); err != nil {
+				return nil, errors.Join(wrap("look for events", err), rows.Close())
+			}
+			out[name] = true
+		}
+		if err := errors.Join(rows.Err(), rows.Close()); err != nil {
+			return nil, Unavailable(wrap("look for events", err))
+		}
+	}
+	return out, nil
 }
 
 // At returns the events at the given positions, in order; those no longer
@@ -92,10 +137,10 @@ func scanEvent(rows *sql.Rows) (doctype.Event, error) {
 	var e doctype.Event
 	var at, creation int64
 	var page sql.NullInt64
-	var job sql.NullString
+	var job, scraper sql.NullString
 	err := rows.Scan(&e.Pos, &e.ID, &at, &e.DocType, &e.Name, &e.Event, &e.Version, &e.Data, &e.Changed, &job, &page,
-		&e.Restored, &e.Owner, &creation, &e.ModifiedBy, &e.KeyID, &e.Hops)
-	e.At, e.Creation, e.Job, e.Page = micros(at), micros(creation), job.String, page.Int64
+		&e.Restored, &e.Owner, &creation, &e.ModifiedBy, &e.KeyID, &e.Hops, &scraper)
+	e.At, e.Creation, e.Job, e.Page, e.Scraper = micros(at), micros(creation), job.String, page.Int64, scraper.String
 	return e, wrap("read event", err)
 }
 

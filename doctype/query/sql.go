@@ -315,3 +315,8 @@ func likePattern(s string) string {
 	}
 	return b.String()
 }
+
+// EscapeLike takes the meaning of %, _ and \ in a like pattern away.
+func EscapeLike(text string) string {
+	return strings.NewReplacer(`\`, `\\`, `%`, `\%`, `_`, `\_`).Replace(text)
+}

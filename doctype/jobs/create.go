@@ -1,0 +1,274 @@
+package jobs
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+
+	"github.com/google/uuid"
+	"github.com/uptrace/bun"
+
+	"dochook/doctype"
+	"dochook/doctype/documents"
+	"dochook/doctype/record"
+	"dochook/doctype/scrapers"
+	"dochook/migrations"
+)
+
+// request is the body that makes a job: the inputs of the scraper, and our own words among them.
+type request struct {
+	mode       string
+	scope      json.RawMessage
+	baseline   bool
+	expect     *int64
+	maxUpdates *float64
+	webhook    []byte
+	input      []byte
+}
+
+// readRequest takes {webhook, mode, scope, expect, baseline, max_updates, …} apart; what is left is the input.
+func readRequest(body []byte) (request, error) {
+	var r request
+	if body = bytes.TrimSpace(body); len(body) == 0 {
+		body = []byte("{}")
+	}
+	if err := record.Check(body); err != nil {
+		return r, err
+	}
+	var input record.Writer
+	for quoted, value := range record.QuotedMembers(body) {
+		ours, err := r.set(record.Unquote(quoted), value)
+		if err != nil {
+			return r, err
+		}
+		if !ours {
+			input.Quoted(quoted, value)
+		}
+	}
+	r.input = input.Bytes()
+	return r, nil
+}
+
+func (r *request) set(name string, value []byte) (ours bool, err error) {
+	switch name {
+	case "mode":
+		switch string(value) {
+		case `"full"`, `"partial"`:
+			r.mode = record.Unquote(value)
+		case "null", `""`:
+		default:
+			return true, doctype.Errorf(doctype.CodeInvalid, name, "must be full or partial")
+		}
+	case "scope":
+		if string(value) != "null" {
+			r.scope = bytes.Clone(value)
+		}
+	case "baseline":
+		var f doctype.Flag
+		if err := f.UnmarshalJSON(value); err != nil {
+			return true, doctype.Errorf(doctype.CodeInvalid, name, "%s", err)
+		}
+		r.baseline = bool(f)
+	case "expect":
+		r.expect, err = doctype.ParseCount(name, value)
+	case "max_updates":
+		r.maxUpdates, err = doctype.ParseRatio(name, value)
+	case "webhook":
+		if string(value) != "null" {
+			r.webhook = bytes.Clone(value)
+		}
+	default:
+		return false, nil
+	}
+	return true, err
+}
+
+// Create makes a pending job of a scraper from the body of the request: the scraper's inputs, and among them webhook {url, events,
+// headers}, mode, scope (a list filter), expect, baseline and max_updates. Errors: not_found for the scraper, conflict if it has
+// an open full job already.
+func (s *Service) Create(ctx context.Context, scraper string, body []byte) (Job, error) {
+	r, err := readRequest(body)
+	if err != nil {
+		return Job{}, err
+	}
+	var j Job
+	err = s.docs.InTx(ctx, func(ctx context.Context, tx *documents.Tx) error {
+		j, err = s.create(ctx, tx, scraper, r)
+		return err
+	})
+	if err == nil && r.webhook != nil {
+		s.hooks.Announce()
+	}
+	return j, err
+}
+
+func (s *Service) create(ctx context.Context, tx *documents.Tx, scraper string, r request) (Job, error) {
+	of, err := scrapers.Load(ctx, tx.Tx, scraper)
+	if err != nil {
+		return Job{}, err
+	}
+	def, err := s.docs.Definition(ctx, of.Feeds)
+	if err != nil {
+		return Job{}, err
+	}
+	j := Job{
+		ID: uuid.NewString(), Scraper: of.Name, DocType: of.Feeds, Status: Pending, Mode: r.mode, Scope: r.scope, Baseline: r.baseline,
+		Expect: r.expect, MaxUpdates: r.maxUpdates, Input: r.input, Title: of.Title, Table: of.Table,
+	}
+	if j.Mode == "" {
+		j.Mode = of.Mode
+	}
+	if j.Title == "" {
+		j.Title = of.Name
+	}
+	if j.Table == "" {
+		if j.Table = def.Table; j.Table == "" {
+			j.Table = def.Name
+		}
+	}
+	if _, _, err := s.candidates(def, &j); err != nil { // is the scope one?
+		return Job{}, err
+	}
+	user := doctype.UserOf(ctx)
+	j.Owner, j.ModifiedBy, j.KeyID, j.Creation, j.Modified = user.Name, user.Name, user.KeyID, tx.Now(), tx.Now()
+	if err := s.refuseSecond(ctx, tx.Tx, &j); err != nil {
+		return Job{}, err
+	}
+	data, err := json.Marshal(&j)
+	if err != nil {
+		return Job{}, wrap("encode job", err)
+	}
+	_, err = tx.ExecContext(ctx, "INSERT INTO jobs (name, scraper, doctype, status, mode, data, owner, creation, modified, modified_by) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+		j.ID, j.Scraper, j.DocType, string(j.Status), j.Mode, string(data), j.Owner, j.Creation.UnixMicro(), j.Modified.UnixMicro(), j.ModifiedBy)
+	if migrations.IsConflict(err) { // somebody was quicker
+		return Job{}, doctype.Errorf(doctype.CodeConflict, "mode", "Scraper %s has an open full job already", j.Scraper)
+	}
+	if err != nil || r.webhook == nil {
+		return j, wrap("insert job", err)
+	}
+	if s.hooks == nil {
+		return Job{}, doctype.Errorf(doctype.CodeInvalid, "webhook", "jobs cannot bring webhooks here")
+	}
+	return j, s.hooks.InsertInline(ctx, tx.Tx, j.ID, j.DocType, r.webhook)
+}
+
+// refuseSecond refuses a full job beside an open one: neither could tell what the other has not seen.
+func (s *Service) refuseSecond(ctx context.Context, tx bun.Tx, j *Job) error {
+	if j.Mode != scrapers.Full {
+		return nil
+	}
+	var id string
+	rows, err := tx.QueryContext(ctx, "SELECT name FROM jobs WHERE scraper = ? AND mode = 'full' AND status IN ('pending', 'in_progress')", j.Scraper)
+	if err != nil {
+		return wrap("look for open jobs", err)
+	}
+	defer func() { _ = rows.Close() }()
+	for rows.Next() {
+		if err := rows.Scan(&id); err != nil {
+			return wrap("look for open jobs", err)
+		}
+		return doctype.Errorf(doctype.CodeConflict, "mode",
+			"Scraper %s has an open full job, %s: finish it with POST /scrapers/jobs/%s/finish, or stop it with DELETE /scrapers/jobs/%s", j.Scraper, id, id, id)
+	}
+	return wrap("look for open jobs", rows.Err())
+}
+
+// Join returns the job of a DocType that another system knows under an id of its own, or that has this id here. A new one is made
+// as a partial job of the DocType's scraper, or of the only one that feeds it.
+func (s *Service) Join(ctx context.Context, docType, foreign string) (Job, error) {
+	if doctype.CheckName(foreign) != nil || len(foreign) > 140 {
+		return Job{}, doctype.Errorf(doctype.CodeInvalid, "jobId", "must be a text of at most 140 bytes")
+	}
+	j, err := s.Get(ctx, foreign)
+	if doctype.CodeOf(err) != doctype.CodeNotFound {
+		if err == nil && j.DocType != docType {
+			return j, otherDocType(&j, docType)
+		}
+		return j, err
+	}
+	err = s.docs.InTx(ctx, func(ctx context.Context, tx *documents.Tx) error {
+		scraper, err := s.feeder(ctx, tx.Tx, docType)
+		if err != nil {
+			return err
+		}
+		// The scraper's row is the lock under which two first pages make one job.
+		lock := ""
+		if s.db.Postgres() {
+			lock = " FOR UPDATE"
+		}
+		if _, err := tx.ExecContext(ctx, "SELECT name FROM scrapers WHERE name = ?"+lock, scraper); err != nil {
+			return wrap("lock Scraper", err)
+		}
+		found, err := s.jobs(ctx, tx.Tx, "scraper = ? AND "+s.member("foreign")+" = ? ORDER BY creation DESC LIMIT 1", scraper, foreign)
+		if err != nil {
+			return err
+		}
+		if len(found) > 0 {
+			j = found[0]
+			return nil
+		}
+		if j, err = s.create(ctx, tx, scraper, request{mode: scrapers.Partial, input: []byte("{}")}); err != nil {
+			return err
+		}
+		j.Foreign = foreign
+		return j.store(ctx, tx)
+	})
+	return j, err
+}
+
+// member is the SQL of a text in a job's data.
+func (s *Service) member(name string) string {
+	if s.db.Postgres() {
+		return "(data::jsonb ->> '" + name + "')"
+	}
+	return "(data ->> '$." + name + "')"
+}
+
+func (s *Service) jobs(ctx context.Context, db bun.IDB, where string, args ...any) ([]Job, error) {
+	rows, err := db.QueryContext(ctx, "SELECT "+columns+" FROM jobs WHERE "+where, args...)
+	if err != nil {
+		return nil, wrap("list jobs", err)
+	}
+	defer func() { _ = rows.Close() }()
+	var out []Job
+	for rows.Next() {
+		j, err := scan(rows)
+		if err != nil {
+			return nil, err
+		}
+		out = append(out, j)
+	}
+	return out, wrap("list jobs", rows.Err())
+}
+
+// feeder is the scraper that pages of a DocType without a word about it come from.
+func (s *Service) feeder(ctx context.Context, tx bun.Tx, docType string) (string, error) {
+	def, err := s.docs.Definition(ctx, docType)
+	if err != nil {
+		return "", err
+	}
+	if def.Scraper != "" {
+		return def.Scraper, nil
+	}
+	rows, err := tx.QueryContext(ctx, "SELECT name FROM scrapers WHERE "+s.member("feeds")+" = ? LIMIT 2", docType)
+	if err != nil {
+		return "", wrap("look for scrapers", err)
+	}
+	defer func() { _ = rows.Close() }()
+	var names []string
+	for rows.Next() {
+		var name string
+		if err := rows.Scan(&name); err != nil {
+			return "", wrap("look for scrapers", err)
+		}
+		names = append(names, name)
+	}
+	if len(names) != 1 {
+		return "", doctype.Errorf(doctype.CodeLink, "jobId", "which scraper's job is it? Name one in the member scraper of the DocType %s", docType)
+	}
+	return names[0], wrap("look for scrapers", rows.Err())
+}
+
+func otherDocType(j *Job, docType string) error {
+	return doctype.Errorf(doctype.CodeInvalid, "job", "job %s feeds %s, not %s", j.ID, j.DocType, docType)
+}

@@ -1,0 +1,269 @@
+package jobs
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/binary"
+	"slices"
+	"strings"
+
+	"github.com/klauspost/compress/zstd"
+	"github.com/uptrace/bun"
+
+	"dochook/doctype"
+	"dochook/doctype/documents"
+	"dochook/doctype/scrapers"
+	"dochook/migrations/rows"
+)
+
+// WritePage writes a page of a job: its documents, its place in the job's results and its events, in one transaction. A pending
+// job begins with it. Errors: not_found, conflict when the job has ended; else as [documents.Service.WritePage].
+func (s *Service) WritePage(ctx context.Context, id string, p documents.Page) (documents.PageResult, error) {
+	j, err := s.Get(ctx, id)
+	if err != nil {
+		return documents.PageResult{}, err
+	}
+	def, err := s.docs.Definition(ctx, j.DocType)
+	if err != nil {
+		return documents.PageResult{}, err
+	}
+	var result documents.PageResult
+	err = s.docs.InTx(ctx, func(ctx context.Context, tx *documents.Tx) error {
+		result, err = s.writePage(ctx, tx, def, id, p)
+		return err
+	})
+	return result, err
+}
+
+func (s *Service) writePage(ctx context.Context, tx *documents.Tx, def *doctype.Definition, id string, p documents.Page) (documents.PageResult, error) {
+	j, err := s.lock(ctx, tx, id)
+	if err != nil {
+		return documents.PageResult{}, err
+	}
+	if err := j.allow(verbPage); err != nil {
+		return documents.PageResult{}, err
+	}
+	if j.Status == Pending {
+		if err := s.begin(ctx, tx, def, &j); err != nil {
+			return documents.PageResult{}, err
+		}
+	}
+	number := j.Counts.Pages + 1
+	p.Run = documents.Run{Job: j.ID, Scraper: j.Scraper, Page: number, Quiet: j.Baseline, Defer: j.MaxUpdates != nil}
+	result, err := s.docs.WritePage(ctx, j.DocType, p)
+	if err != nil || result.Repeated {
+		return result, err
+	}
+	accepted := gather(p, &result)
+	if err := s.sight(ctx, tx, &j, &result); err != nil {
+		return result, err
+	}
+	if err := s.deferUpdates(ctx, tx, &j, number); err != nil {
+		return result, err
+	}
+	if err := accepted.store(ctx, tx, &j, number); err != nil {
+		return result, err
+	}
+	j.count(&result, accepted.rows)
+	if accepted.rows > 0 {
+		learnt, err := learntColumns(ctx, tx.Tx, j.DocType)
+		if err != nil {
+			return result, err
+		}
+		tx.Log(s.event(&j, doctype.JobData, tx.Now(), number, accepted.rows, merged(def, learnt)))
+	}
+	return result, j.store(ctx, tx)
+}
+
+// begin makes a pending job one in progress.
+func (s *Service) begin(ctx context.Context, tx *documents.Tx, def *doctype.Definition, j *Job) error {
+	if err := s.measure(ctx, tx, def, j); err != nil {
+		return err
+	}
+	now := tx.Now()
+	j.Status, j.StartedAt = InProgress, &now
+	tx.Log(s.event(j, doctype.JobStarted, now, 0, 0, nil))
+	return nil
+}
+
+// measure notes what was there when the job began.
+func (s *Service) measure(ctx context.Context, tx *documents.Tx, def *doctype.Definition, j *Job) error {
+	if err := tx.QueryRowContext(ctx, "SELECT coalesce(max(pos), 0) FROM events").Scan(&j.Began); err != nil {
+		return wrap("read the log's end", err)
+	}
+	if j.Mode != scrapers.Full && j.MaxUpdates == nil {
+		return nil
+	}
+	var err error
+	j.Live, err = s.live(ctx, tx.Tx, def, j)
+	return err
+}
+
+func (j *Job) count(r *documents.PageResult, accepted int64) {
+	j.Rows += accepted
+	c := &j.Counts
+	c.Pages++
+	c.Received += int64(r.Received)
+	c.Inserted += int64(r.Inserted)
+	c.Updated += int64(r.Updated)
+	c.Unchanged += int64(r.Unchanged)
+	c.Duplicates += int64(r.Duplicates)
+	c.Trashed += int64(r.Trashed)
+	c.Rejected += int64(r.Rejected)
+}
+
+// batch is the accepted records of a page.
+type batch struct {
+	rows, received int64
+	seen           []byte // hashes of names
+	data           []byte // records, each behind its length
+}
+
+func gather(p documents.Page, r *documents.PageResult) batch {
+	var b batch
+	size := 0
+	for i := range p.Records {
+		size += len(p.Records[i].Data) + binary.MaxVarintLen32
+	}
+	b.data = make([]byte, 0, size)
+	b.seen = make([]byte, 0, len(r.Lines)*hashSize)
+	for i := range r.Lines {
+		switch r.Lines[i].Outcome {
+		case documents.Inserted, documents.Updated, documents.Unchanged:
+			b.rows++
+			b.received++
+			b.seen = appendHash(b.seen, r.Lines[i].Name)
+			b.data = binary.AppendUvarint(b.data, uint64(len(p.Records[i].Data)))
+			b.data = append(b.data, p.Records[i].Data...)
+		case documents.Duplicate:
+			b.received++
+		case documents.Rejected, documents.Trashed:
+		}
+	}
+	return b
+}
+
+// Both are safe for concurrent use, and neither starts anything until it is used.
+var (
+	packer   = must(zstd.NewWriter(nil, zstd.WithEncoderLevel(zstd.SpeedFastest), zstd.WithEncoderConcurrency(2), zstd.WithLowerEncoderMem(true)))
+	unpacker = must(zstd.NewReader(nil, zstd.WithDecoderConcurrency(2), zstd.WithDecoderLowmem(true)))
+)
+
+func must[T any](v T, err error) T {
+	if err != nil { // options that do not exist
+		panic(err)
+	}
+	return v
+}
+
+func (b *batch) store(ctx context.Context, tx *documents.Tx, j *Job, page int64) error {
+	sum := sha256.Sum256(b.data)
+	_, err := rows.Insert(ctx, tx.Tx, "job_pages", []rows.Column{
+		{Name: "job", Values: []string{j.ID}},
+		{Name: "page", Values: []int64{page}},
+		{Name: "at", Values: []int64{tx.Now().UnixMicro()}},
+		{Name: "first_row", Values: []int64{j.Rows}},
+		{Name: "row_count", Values: []int64{b.rows}},
+		{Name: "received", Values: []int64{b.received}},
+		{Name: "hash", Values: [][]byte{sum[:16]}},
+		{Name: "seen", Values: [][]byte{b.seen}},
+		{Name: "data", Values: [][]byte{packer.EncodeAll(b.data, nil)}},
+	}, "")
+	return wrap("record page", err)
+}
+
+// hashSize is the length of a name's hash. Two names with one hash would only keep a document from being removed.
+const hashSize = 8
+
+func appendHash(dst []byte, name string) []byte {
+	sum := sha256.Sum256([]byte(name))
+	return append(dst, sum[:hashSize]...)
+}
+
+// sight writes down which documents the scraper was now the last to see, where their rows do not say so.
+func (s *Service) sight(ctx context.Context, tx *documents.Tx, j *Job, r *documents.PageResult) error {
+	var ours, others []string
+	for i := range r.Lines {
+		l := &r.Lines[i]
+		switch {
+		case l.Outcome != documents.Inserted && l.Outcome != documents.Updated && l.Outcome != documents.Unchanged:
+		case l.Scraper == j.Scraper:
+			ours = append(ours, l.Name)
+		default:
+			others = append(others, l.Name)
+		}
+	}
+	any, err := exists(ctx, tx.Tx, "sightings", j.DocType)
+	if err != nil {
+		return err
+	}
+	if any && len(ours) > 0 {
+		if err := s.deleteNamed(ctx, tx.Tx, "sightings", j.DocType, ours); err != nil {
+			return err
+		}
+	}
+	if len(others) == 0 {
+		return nil
+	}
+	slices.Sort(others) // so that concurrent pages cannot lock each other out
+	doctypes, by := make([]string, len(others)), make([]string, len(others))
+	for i := range others {
+		doctypes[i], by[i] = j.DocType, j.Scraper
+	}
+	_, err = rows.Insert(ctx, tx.Tx, "sightings", []rows.Column{
+		{Name: "doctype", Values: doctypes}, {Name: "name", Values: others}, {Name: "scraper", Values: by},
+	}, "ON CONFLICT (doctype, name) DO UPDATE SET scraper = excluded.scraper WHERE sightings.scraper <> excluded.scraper")
+	return wrap("record sightings", err)
+}
+
+// exists reports whether a table has rows of a DocType.
+func exists(ctx context.Context, tx bun.Tx, table, docType string) (bool, error) {
+	var n int
+	err := tx.QueryRowContext(ctx, "SELECT count(*) FROM (SELECT 1 FROM "+table+" WHERE doctype = ? LIMIT 1) AS t", docType).Scan(&n)
+	return n > 0, wrap("look for "+table, err)
+}
+
+func (s *Service) deleteNamed(ctx context.Context, tx bun.Tx, table, docType string, names []string) error {
+	names = slices.Clone(names)
+	slices.Sort(names)
+	if s.db.Postgres() {
+		_, err := tx.Tx.ExecContext(ctx, "DELETE FROM "+table+" WHERE doctype = $1 AND name = ANY($2::text[])", docType, names)
+		return wrap("delete "+table, err)
+	}
+	for chunk := range slices.Chunk(names, 500) {
+		args := []any{docType}
+		for _, name := range chunk {
+			args = append(args, name)
+		}
+		if _, err := tx.Tx.ExecContext(ctx, "DELETE FROM "+table+" WHERE doctype = ? AND name IN (?"+strings.Repeat(", ?", len(chunk)-1)+")", args...); err != nil {
+			return wrap("delete "+table, err)
+		}
+	}
+	return nil
+}
+
+// sawAll forgets that documents were missed, in the transaction of a page that brought them, of whatever job or none.
+func (s *Service) sawAll(ctx context.Context, tx bun.Tx, docType string, names []string) error {
+	any, err := exists(ctx, tx, "absences", docType)
+	if err != nil || !any {
+		return err
+	}
+	return s.deleteNamed(ctx, tx, "absences", docType, names)
+}
+
+// deferUpdates keeps the events of updates that the page's run left out of the log.
+func (s *Service) deferUpdates(ctx context.Context, tx *documents.Tx, j *Job, page int64) error {
+	events := tx.Deferred()
+	n := len(events)
+	if n == 0 {
+		return nil
+	}
+	jobs, pages, names, changed := make([]string, n), make([]int64, n), make([]string, n), make([]string, n)
+	for i := range events {
+		jobs[i], pages[i], names[i], changed[i] = j.ID, page, events[i].Name, string(events[i].Changed)
+	}
+	_, err := rows.Insert(ctx, tx.Tx, "held_updates", []rows.Column{
+		{Name: "job", Values: jobs}, {Name: "page", Values: pages}, {Name: "name", Values: names}, {Name: "changed", Values: changed},
+	}, "")
+	return wrap("keep updates", err)
+}
