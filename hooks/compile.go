@@ -12,14 +12,21 @@ import (
 
 	"golang.org/x/net/http/httpguts"
 
+	"dochook/hooks/condition"
 	"dochook/mapping"
 )
 
 // Headers that each attempt sets itself. A webhook may list them, as some
 // systems' forms demand; what it says is replaced.
 var replacedHeaders = []string{
-	"Host", "User-Agent", "Webhook-Id", "Webhook-Timestamp", "Webhook-Signature", "X-Frappe-Webhook-Signature", HopsHeader,
+	"Host", "User-Agent", "Webhook-Id", "Webhook-Timestamp", "Webhook-Signature", "X-Frappe-Webhook-Signature", HopsHeader, BatchHeader,
 }
+
+// Headers that format template sets as well.
+var templateHeaders = []string{"Content-Type", "Webhook", "Webhook-Dispatch-Id", "Request-Origin"}
+
+// BatchHeader says which part of how many a request is, such as 2/5.
+const BatchHeader = "Webhook-Batch"
 
 // Headers that belong to the connection and not to a webhook.
 var refusedHeaders = []string{
@@ -45,11 +52,12 @@ type Compiled struct {
 
 	secret     string // "" when requests are not signed
 	oldSecrets []oldSecret
-	condition  *Condition
+	condition  *condition.Condition
 	url        *mapping.Template // nil: the literal URL
 	headers    []compiledHeader
 	mapping    *mapping.Mapping
 	body       *mapping.Template
+	more       *mapping.Headers // the headers template
 }
 
 type compiledHeader struct {
@@ -66,8 +74,8 @@ func Compile(w Webhook, urls URLChecker) (*Compiled, error) {
 	w.chooseBody()
 	c := &Compiled{Stored: Stored{Webhook: w}}
 	var err error
-	if c.condition, err = ParseCondition(w.Condition); err != nil {
-		return nil, err
+	if c.condition, err = condition.Parse(w.Condition); err != nil {
+		return nil, inField("condition", err)
 	}
 	if err := c.compileURL(urls); err != nil {
 		return nil, err
@@ -82,6 +90,16 @@ func Compile(w Webhook, urls URLChecker) (*Compiled, error) {
 	} else if w.WebhookJSON != "" {
 		if c.body, err = mapping.ParseTemplate(w.WebhookJSON, mapping.JSON); err != nil {
 			return nil, inField("webhook_json", err)
+		}
+	}
+	if w.HeadersTemplate != "" {
+		if c.more, err = mapping.ParseHeaders(w.HeadersTemplate); err != nil {
+			return nil, inField("headers_template", err)
+		}
+		for _, name := range c.more.Names() {
+			if slices.Contains(refusedHeaders, textproto.CanonicalMIMEHeaderKey(name)) {
+				return nil, errorf(CodeInvalid, "headers_template", "%s belongs to the connection and cannot be set", name)
+			}
 		}
 	}
 	return c, c.checkSecret()
@@ -151,12 +169,17 @@ func (c *Compiled) compileHeaders() error {
 		if err != nil {
 			return inField(at+".value", err)
 		}
-		if slices.Contains(replacedHeaders, key) {
+		if c.replaces(key) {
 			continue
 		}
 		c.headers = append(c.headers, compiledHeader{key, t})
 	}
 	return nil
+}
+
+// replaces reports whether each attempt sets a header itself.
+func (c *Compiled) replaces(key string) bool {
+	return slices.Contains(replacedHeaders, key) || c.Format == FormatTemplate && slices.Contains(templateHeaders, key)
 }
 
 func (c *Compiled) checkSecret() error {
@@ -210,6 +233,9 @@ type Request struct {
 	URL    string      `json:"url"`
 	Header http.Header `json:"headers"`
 	Body   []byte      `json:"body,omitempty"` // nil: none
+	// Part is which part of a batch it carries, nil when there are no parts. A request without a URL is such a
+	// part that was not rendered yet.
+	Part *Part `json:"part,omitempty"`
 }
 
 // Host is the target's host and port, for logs: a URL may hold secrets.

@@ -13,9 +13,23 @@ func (s *Service) source() query.Source {
 	}}
 }
 
-// List returns webhooks that pass the query's filters, in its order.
+// restrict hides the webhooks that jobs brought along, unless a query asks for a job.
+func (s *Service) restrict(q query.Query) string {
+	asks := func(f query.Filter) bool { return f.Field == "job" || f.Field == "name" }
+	switch {
+	case slices.ContainsFunc(q.Filters, asks) || slices.ContainsFunc(q.OrFilters, asks):
+		return ""
+	case s.db.Postgres():
+		return "coalesce(data::jsonb ->> 'job', '') = ''"
+	default:
+		return "coalesce(data ->> '$.job', '') = ''"
+	}
+}
+
+// List returns webhooks that pass the query's filters, in its order. Those
+// that jobs brought along are only listed when a filter names job or name.
 func (s *Service) List(ctx context.Context, q query.Query) ([]Stored, error) {
-	text, args, err := s.source().Select(columns, "webhooks", "", nil, q)
+	text, args, err := s.source().Select(columns, "webhooks", s.restrict(q), nil, q)
 	if err != nil {
 		return nil, err
 	}
@@ -34,7 +48,7 @@ func (s *Service) List(ctx context.Context, q query.Query) ([]Stored, error) {
 
 // Count counts the webhooks that pass the query's filters.
 func (s *Service) Count(ctx context.Context, q query.Query) (int64, error) {
-	text, args, err := s.source().Count("webhooks", "", nil, q)
+	text, args, err := s.source().Count("webhooks", s.restrict(q), nil, q)
 	if err != nil {
 		return 0, err
 	}

@@ -1,13 +1,17 @@
 package hooks
 
 import (
+	"cmp"
 	"errors"
 	"net/http"
+	"net/textproto"
 	"slices"
 	"strconv"
+	"strings"
 
 	"dochook/doctype"
 	"dochook/doctype/record"
+	"dochook/hooks/condition"
 	"dochook/mapping"
 )
 
@@ -17,7 +21,8 @@ func as[T any](err error, target *T) bool { return errors.As(err, target) }
 // of event and, on updates, the monitored fields. The condition comes later: it
 // may fail, and that belongs to the delivery.
 func (c *Compiled) Wants(e *doctype.Event) bool {
-	if e.DocType != c.WebhookDocType || !slices.Contains(c.Events, e.Event) && !slices.Contains(c.Events, doctype.OnChange) {
+	if c.WebhookDocType != "" && e.DocType != c.WebhookDocType || c.Scraper != "" && e.Scraper != c.Scraper || c.Job != "" && e.Job != c.Job ||
+		!slices.ContainsFunc(c.Events, func(name string) bool { return c.means(name, e) }) {
 		return false
 	}
 	if e.Event != doctype.OnUpdate || len(c.Fields) == 0 {
@@ -35,14 +40,32 @@ func (c *Compiled) Holds(e *doctype.Event) (bool, error) {
 	if c.condition == nil {
 		return true, nil
 	}
-	d := e.Document()
-	return c.condition.Holds(Facts{Doc: d.AppendView(nil), Old: e.Old(), Changed: e.Changed, Event: e.Event, Job: e.Job})
+	facts := condition.Facts{Old: e.Old(), Changed: e.Changed, Event: e.Event, Job: e.Job}
+	if !doctype.IsJobEvent(e.Event) {
+		d := e.Document()
+		facts.Doc = d.AppendView(nil)
+	}
+	holds, err := c.condition.Holds(facts)
+	if err != nil {
+		err = inField("condition", err)
+	}
+	return holds, err
 }
 
-// Render makes the request an event leads to. The same webhook and event always
-// make the same bytes. An error (render_failed, too_large) is final.
+// Render makes the request an event leads to, of a format that is not batched.
+// The same webhook and event always make the same bytes. An error
+// (render_failed, too_large) is final.
 func (c *Compiled) Render(e *doctype.Event) (Request, error) {
-	v := view{event: e}
+	v := view{event: e, webhook: c}
+	r, err := c.envelope(e, &v)
+	if err != nil {
+		return r, err
+	}
+	return r, c.renderBody(&r, &v)
+}
+
+// envelope is a request without its body.
+func (c *Compiled) envelope(e *doctype.Event, v *view) (Request, error) {
 	r := Request{Method: c.RequestMethod, URL: c.RequestURL, Header: make(http.Header, len(c.headers)+2)}
 	if c.url != nil {
 		u, err := c.url.Append(nil, v.root)
@@ -58,11 +81,34 @@ func (c *Compiled) Render(e *doctype.Event) (Request, error) {
 		}
 		r.Header[h.key] = append(r.Header[h.key], string(text))
 	}
+	if c.more != nil {
+		pairs, err := c.more.Render(v.root)
+		if err != nil {
+			return r, inField("headers_template", err)
+		}
+		for _, p := range pairs {
+			if key := textproto.CanonicalMIMEHeaderKey(p.Name); !c.replaces(key) {
+				r.Header[key] = []string{p.Value}
+			}
+		}
+	}
 	r.Header[HopsHeader] = []string{strconv.FormatInt(e.Hops+1, 10)}
-	if err := c.renderBody(&r, &v); err != nil {
-		return r, err
+	if c.Format == FormatTemplate {
+		r.Header["Webhook"] = []string{headerText(c.Name)}
+		r.Header["Webhook-Dispatch-Id"] = []string{cmp.Or(e.Job, e.ID)}
+		r.Header["Request-Origin"] = []string{"dochook"}
 	}
 	return r, nil
+}
+
+// headerText is a text as a header can carry it: a webhook may be called anything.
+func headerText(s string) string {
+	return strings.Map(func(r rune) rune {
+		if r < 0x20 || r == 0x7f {
+			return -1
+		}
+		return r
+	}, s)
 }
 
 func (c *Compiled) renderBody(r *Request, v *view) error {
@@ -95,12 +141,23 @@ func (c *Compiled) renderBody(r *Request, v *view) error {
 
 // view makes the root variables of templates from an event, each once.
 type view struct {
-	event *doctype.Event
-	doc   []byte
+	event   *doctype.Event
+	webhook *Compiled
+	doc     []byte
 }
 
 func (v *view) root(name string) []byte {
 	e := v.event
+	if doctype.IsJobEvent(e.Event) {
+		switch name {
+		case "doc", "old":
+			return nil
+		case "resource":
+			return jobResource(e)
+		case "eventData":
+			return jobEventData(e)
+		}
+	}
 	switch name {
 	case "doc", "resource":
 		if v.doc == nil {
@@ -115,8 +172,10 @@ func (v *view) root(name string) []byte {
 			return []byte("[]")
 		}
 		return e.Changed
-	case "event", "eventType":
+	case "event":
 		return quote(e.Event)
+	case "eventType":
+		return quote(v.webhook.nameOf(e))
 	case "job":
 		if e.Job == "" {
 			return nil

@@ -166,6 +166,9 @@ func (s *Service) Insert(ctx context.Context, data []byte) (Stored, error) {
 	if isMask(w.WebhookSecret) {
 		return Stored{}, errorf(CodeInvalid, "webhook_secret", "is a mask, not a secret")
 	}
+	if err := scraperDocType(ctx, s.db.Read, &w); err != nil {
+		return Stored{}, err
+	}
 	return s.put(ctx, w, func(ctx context.Context, tx bun.Tx, r *row) error {
 		if err := checkDocType(ctx, tx, w.WebhookDocType); err != nil {
 			return err
@@ -181,23 +184,34 @@ func (s *Service) Insert(ctx context.Context, data []byte) (Stored, error) {
 		if err := checkSigned(w, r.secret); err != nil {
 			return err
 		}
-		_, err := tx.ExecContext(ctx, "INSERT INTO webhooks ("+columns+") VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
-			r.name, r.data, r.secret, r.secretsOld, r.version, r.owner, r.creation, r.modified, r.modifiedBy)
-		if migrations.IsConflict(err) { // somebody was quicker
-			return errorf(CodeConflict, "name", "Webhook %s already exists", w.Name)
-		}
-		if err != nil {
-			return wrap("insert webhook", err)
-		}
-		return s.cursors.Open(ctx, tx, Walker(w.Name))
+		return s.store(ctx, tx, r)
 	})
+}
+
+// store inserts the row, with its place at the log's end.
+func (s *Service) store(ctx context.Context, tx bun.Tx, r *row) error {
+	_, err := tx.ExecContext(ctx, "INSERT INTO webhooks ("+columns+") VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+		r.name, r.data, r.secret, r.secretsOld, r.version, r.owner, r.creation, r.modified, r.modifiedBy)
+	if migrations.IsConflict(err) { // somebody was quicker
+		return errorf(CodeConflict, "name", "Webhook %s already exists", r.name)
+	}
+	if err != nil {
+		return wrap("insert webhook", err)
+	}
+	return s.cursors.Open(ctx, tx, Walker(r.name))
 }
 
 // Update merges members into a stored webhook. What was not rendered yet is
 // sent by the new definition. A masked or absent secret stays; "" removes it.
 func (s *Service) Update(ctx context.Context, name string, data []byte) (Stored, error) {
+	return s.Edit(ctx, name, func(*Stored) ([]byte, error) { return data, nil })
+}
+
+// Edit is Update with members that depend on what is stored: edit is asked
+// again when somebody else changed the webhook meanwhile.
+func (s *Service) Edit(ctx context.Context, name string, edit func(was *Stored) ([]byte, error)) (Stored, error) {
 	for try := 1; ; try++ {
-		stored, err := s.updateOnce(ctx, name, data)
+		stored, err := s.updateOnce(ctx, name, edit)
 		if !errors.Is(err, errStale) || try == maxTries {
 			return stored, err
 		}
@@ -209,8 +223,12 @@ var errStale = errors.New("the webhook changed meanwhile")
 
 const maxTries = 20
 
-func (s *Service) updateOnce(ctx context.Context, name string, data []byte) (Stored, error) {
+func (s *Service) updateOnce(ctx context.Context, name string, edit func(was *Stored) ([]byte, error)) (Stored, error) {
 	was, err := s.Get(ctx, name)
+	if err != nil {
+		return Stored{}, err
+	}
+	data, err := edit(&was)
 	if err != nil {
 		return Stored{}, err
 	}
@@ -220,6 +238,9 @@ func (s *Service) updateOnce(ctx context.Context, name string, data []byte) (Sto
 	}
 	if w.Name != name {
 		return Stored{}, errorf("immutable", "name", "a webhook cannot be renamed")
+	}
+	if err := scraperDocType(ctx, s.db.Read, &w); err != nil {
+		return Stored{}, err
 	}
 	var given struct {
 		Secret *string `json:"webhook_secret"`
@@ -269,23 +290,28 @@ func (r *row) update(ctx context.Context, tx bun.Tx) error {
 
 // put compiles w and runs write in a transaction with the row it makes.
 func (s *Service) put(ctx context.Context, w Webhook, write func(ctx context.Context, tx bun.Tx, r *row) error) (Stored, error) {
-	c, err := Compile(w, s.urls)
+	r, err := s.newRow(ctx, w)
 	if err != nil {
 		return Stored{}, err
 	}
-	w = c.Webhook
-	w.WebhookSecret = ""
-	data, err := encode(w)
-	if err != nil {
-		return Stored{}, err
-	}
-	r := row{name: w.Name, data: string(data), modified: s.now().UnixMicro(), modifiedBy: doctype.UserOf(ctx).Name}
 	err = s.db.InTx(ctx, func(ctx context.Context, tx bun.Tx) error { return write(ctx, tx, &r) })
 	if err != nil {
 		return Stored{}, err
 	}
 	s.changed()
 	return r.stored()
+}
+
+// newRow compiles a webhook and makes the row of it.
+func (s *Service) newRow(ctx context.Context, w Webhook) (row, error) {
+	c, err := Compile(w, s.urls)
+	if err != nil {
+		return row{}, err
+	}
+	w = c.Webhook
+	w.WebhookSecret = ""
+	data, err := encode(w)
+	return row{name: w.Name, data: string(data), modified: s.now().UnixMicro(), modifiedBy: doctype.UserOf(ctx).Name}, err
 }
 
 func encode(w Webhook) ([]byte, error) {
@@ -300,6 +326,9 @@ func encode(w Webhook) ([]byte, error) {
 
 // checkDocType refuses a webhook that could never fire.
 func checkDocType(ctx context.Context, tx bun.Tx, name string) error {
+	if name == "" { // all of them, for job events
+		return nil
+	}
 	var n int
 	if err := tx.QueryRowContext(ctx, "SELECT count(*) FROM doctypes WHERE name = ?", name).Scan(&n); err != nil {
 		return wrap("look for the DocType", err)

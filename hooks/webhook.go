@@ -49,13 +49,20 @@ type Retry struct {
 	Schedule []float64 `json:"schedule,omitempty"` // seconds after each failed attempt; the last repeats
 }
 
+// Batch is how much one request of a batched format may carry. Zero values mean the default.
+type Batch struct {
+	By         string `json:"by,omitempty"`          // page or job, as the format says
+	MaxRecords int    `json:"max_records,omitempty"` // default 1000
+	MaxBytes   int    `json:"max_bytes,omitempty"`   // default 1 MiB
+}
+
 // Webhook is a webhook as defined and answered, in Frappe's field names. The
 // secret is written only: it is never in a Webhook that comes out.
 type Webhook struct {
 	Name             string        `json:"name"`
 	Description      string        `json:"description,omitempty"`
 	Enabled          Check         `json:"enabled"`
-	WebhookDocType   string        `json:"webhook_doctype"`
+	WebhookDocType   string        `json:"webhook_doctype"` // "" = all, for job events only
 	WebhookDocEvent  string        `json:"webhook_docevent,omitempty"`
 	Events           []string      `json:"events"`
 	Fields           []string      `json:"fields,omitempty"`
@@ -68,12 +75,21 @@ type Webhook struct {
 	WebhookHeaders   []Header      `json:"webhook_headers"`
 	WebhookData      []mapping.Row `json:"webhook_data"`
 	WebhookJSON      string        `json:"webhook_json,omitempty"`
+	HeadersTemplate  string        `json:"headers_template,omitempty"` // a JSON object of text templates
 	Format           string        `json:"format"`
-	MaxInFlight      int           `json:"max_in_flight"`
-	Ordering         string        `json:"ordering"`
-	Retry            Retry         `json:"retry"`
-	EnableSecurity   Check         `json:"enable_security"`
-	WebhookSecret    string        `json:"webhook_secret,omitempty"`
+	Batch            *Batch        `json:"batch,omitempty"`
+	OnlyChanged      Check         `json:"only_changed"` // productData of updates holds what changed alone
+	// EventNames are what bodies call events, by the event's own name; others keep the names of their format.
+	EventNames map[string]string `json:"event_names,omitempty"`
+	// EventFields are the fields listed with events that no field can restrict, kept for who wrote them.
+	EventFields    map[string][]string `json:"event_fields,omitempty"`
+	Scraper        string              `json:"scraper,omitempty"` // only events of its jobs
+	Job            string              `json:"job,omitempty"`     // only events of this job, which brought the webhook along
+	MaxInFlight    int                 `json:"max_in_flight"`
+	Ordering       string              `json:"ordering"`
+	Retry          Retry               `json:"retry"`
+	EnableSecurity Check               `json:"enable_security"`
+	WebhookSecret  string              `json:"webhook_secret,omitempty"`
 }
 
 // Stored is a webhook with what is known of its making.
@@ -107,9 +123,9 @@ var ignoredMembers = []string{
 	"naming_series", "_user_tags", "_comments", "_assign", "_liked_by", "version", "lag",
 }
 
-// Members that later formats use; a webhook that sets one is refused rather
+// Members that a later version uses; a webhook that sets one is refused rather
 // than sent without it.
-var unsupportedMembers = []string{"batch", "only_changed", "event_names", "scraper", "job", "max_per_second", "ca_certificate", "client_certificate"}
+var unsupportedMembers = []string{"max_per_second", "ca_certificate", "client_certificate"}
 
 // Parse reads a webhook over base: members absent from data keep base's value.
 // Members nobody knows are refused by name.
@@ -161,10 +177,19 @@ func Parse(base Webhook, data []byte) (Webhook, error) {
 			w.WebhookData = nil
 		case "retry":
 			w.Retry = Retry{}
+		case "batch":
+			w.Batch = nil
+		case "event_names":
+			w.EventNames = nil
+		case "event_fields":
+			w.EventFields = nil
 		}
 		if err := d.Decode(&w); err != nil {
 			return base, errorf(CodeInvalid, name, "is of the wrong type%s", shapeOf(name))
 		}
+	}
+	if w.Job != base.Job {
+		return base, errorf(CodeInvalid, "job", "is set for the webhook that a job brings along, and by it alone")
 	}
 	// A client that sends the whole webhook back may have changed only the one
 	// of the two that it knows.
@@ -222,6 +247,7 @@ func memberNames() []string {
 		"name", "description", "enabled", "webhook_doctype", "webhook_docevent", "events", "fields", "condition", "request_url",
 		"is_dynamic_url", "request_method", "request_structure", "timeout", "webhook_headers", "webhook_data", "webhook_json",
 		"format", "max_in_flight", "ordering", "retry", "enable_security", "webhook_secret",
+		"headers_template", "batch", "only_changed", "event_names", "event_fields", "scraper", "job",
 	}
 }
 
@@ -235,7 +261,13 @@ func (w *Webhook) normalise() error {
 	if err := w.checkName(); err != nil {
 		return err
 	}
+	if err := w.normaliseFormat(); err != nil {
+		return err
+	}
 	if err := w.normaliseEvents(); err != nil {
+		return err
+	}
+	if err := w.checkMembers(); err != nil {
 		return err
 	}
 	w.RequestMethod = strings.ToUpper(strings.TrimSpace(w.RequestMethod))
@@ -250,12 +282,6 @@ func (w *Webhook) normalise() error {
 	case "", "JSON", "Form URL-Encoded":
 	default:
 		return errorf(CodeInvalid, "request_structure", `is "", "JSON" or "Form URL-Encoded", not %q`, w.RequestStructure)
-	}
-	if w.Format == "" {
-		w.Format = "document"
-	}
-	if w.Format != "document" {
-		return errorf(CodeInvalid, "format", "is document, not %q", w.Format)
 	}
 	switch w.Ordering {
 	case "":
@@ -275,8 +301,6 @@ func (w *Webhook) checkName() error {
 		return errorf(CodeInvalid, "name", "is longer than 140 bytes")
 	case strings.ContainsFunc(w.Name, func(r rune) bool { return r < 0x20 || r == 0x7f }):
 		return errorf(CodeInvalid, "name", "holds a control character")
-	case strings.TrimSpace(w.WebhookDocType) == "":
-		return errorf(CodeMandatory, "webhook_doctype", "which DocType's events?")
 	}
 	return nil
 }
@@ -286,13 +310,20 @@ func (w *Webhook) normaliseEvents() error {
 		w.Events = []string{w.WebhookDocEvent}
 	}
 	if len(w.Events) == 0 {
-		return errorf(CodeMandatory, "events", "which events? (on_insert, on_update, on_trash or on_change)")
+		w.Events = formats[w.Format].events
+	}
+	if len(w.Events) == 0 {
+		return errorf(CodeMandatory, "events", "which events? (%s)", formats[w.Format].offer())
 	}
 	var out []string
 	for i, e := range w.Events {
+		at := "events[" + strconv.Itoa(i) + "]"
 		name, ok := doctype.ParseEventName(e)
 		if !ok {
-			return errorf(CodeInvalid, "events["+strconv.Itoa(i)+"]", "there is no event %q", e)
+			return errorf(CodeInvalid, at, "there is no event %q", e)
+		}
+		if !formats[w.Format].has(name) {
+			return errorf(CodeInvalid, at, "format %s has no %s, only %s", w.Format, name, formats[w.Format].offer())
 		}
 		if !slices.Contains(out, name) {
 			out = append(out, name)

@@ -54,7 +54,7 @@ func TestCompile_names_the_wrong_field(t *testing.T) {
 		`,"max_in_flight":-1`:                                                       "max_in_flight",
 		`,"retry":{"schedule":[-1]}`:                                                "retry.schedule[0]",
 		`,"retry":{"tries":3}`:                                                      "retry",
-		`,"format":"rows"`:                                                          "format",
+		`,"format":"columns"`:                                                          "format",
 		`,"ordering":"random"`:                                                      "ordering",
 		`,"request_ulr":"x"`:                                                        "request_ulr",
 		`,"batch":{"by":"job"}`:                                                     "batch",

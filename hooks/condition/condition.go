@@ -1,4 +1,5 @@
-package hooks
+// Package condition evaluates the conditions of webhooks: expressions of github.com/expr-lang/expr over what an event says.
+package condition
 
 import (
 	"bytes"
@@ -25,53 +26,70 @@ type Condition struct {
 	program *vm.Program
 }
 
-// conditionEnv gives the compiler the names there are; values come per event.
-func conditionEnv() map[string]any {
+// names gives the compiler the names there are; values come per event.
+func names() map[string]any {
 	return map[string]any{
 		"doc": map[string]any{}, "old": map[string]any{}, "changed": []any{}, "event": "", "job": "",
 	}
 }
 
-// ParseCondition compiles a condition; nil for an empty one. An error names the
+// Parse compiles a condition; nil for an empty one. An error names the
 // position and what is wrong there.
-func ParseCondition(source string) (*Condition, error) {
+func Parse(source string) (*Condition, error) {
 	if strings.TrimSpace(source) == "" {
 		return nil, nil //nolint:nilnil // no condition is no mistake
 	}
 	tree, err := parser.Parse(source)
 	if err != nil {
-		return nil, conditionError(err)
+		return nil, invalid(err)
 	}
-	names := &rootNames{declared: map[string]bool{}}
-	ast.Walk(&tree.Node, names)
-	for _, id := range names.used {
-		if _, known := conditionEnv()[id.Value]; !known && !names.declared[id.Value] {
+	used := &rootNames{declared: map[string]bool{}}
+	ast.Walk(&tree.Node, used)
+	for _, id := range used.used {
+		if _, known := names()[id.Value]; !known && !used.declared[id.Value] {
 			at := (&file.Error{Location: id.Location(), Message: "unknown name " + id.Value + " (there are doc, old, changed, event and job)"}).Bind(tree.Source)
-			return nil, conditionError(at)
+			return nil, invalid(at)
 		}
 	}
-	for _, id := range names.below {
+	for _, id := range used.below {
 		at := (&file.Error{Location: id.Location(), Message: id.Value + " is a text and has no members"}).Bind(tree.Source)
-		return nil, conditionError(at)
+		return nil, invalid(at)
 	}
-	program, err := expr.Compile(source, expr.Env(conditionEnv()), expr.AllowUndefinedVariables(), expr.Patch(nullSafe{}),
+	program, err := expr.Compile(source, expr.Env(names()), expr.AllowUndefinedVariables(), expr.Patch(nullSafe{}),
 		expr.Function("__member", member, new(func(any, any) any)),
 		expr.Function("__order", order, new(func(string, any, any) bool)),
 		expr.Function("__text", text, new(func(string, any, any) bool)),
 		expr.Function("__truth", truth, new(func(any) bool)))
 	if err != nil {
-		return nil, conditionError(err)
+		return nil, invalid(err)
 	}
 	return &Condition{program}, nil
 }
 
-func conditionError(err error) error {
-	e := &Error{CodeWord: CodeInvalidCondition, Field: "condition", Message: firstLine(err.Error()), Err: err}
+func invalid(err error) error {
+	e := &Error{Message: firstLine(err.Error()), Err: err}
 	if at, ok := errors.AsType[*file.Error](err); ok {
 		e.Message = fmt.Sprintf("line %d, column %d: %s", at.Line, at.Column+1, at.Message)
 	}
 	return e
 }
+
+// Error is a mistake in a condition, or why it could not be evaluated.
+type Error struct {
+	Message string // safe for clients
+	Err     error  // cause, for logs
+}
+
+func (e *Error) Error() string { return e.Message }
+
+// Code returns "invalid_condition".
+func (e *Error) Code() string { return "invalid_condition" }
+
+// ClientMessage returns the text that may be shown to clients.
+func (e *Error) ClientMessage() string { return e.Message }
+
+// Unwrap returns the cause.
+func (e *Error) Unwrap() error { return e.Err }
 
 func firstLine(s string) string {
 	s, _, _ = strings.Cut(s, "\n")
@@ -96,7 +114,7 @@ func (c *Condition) Holds(f Facts) (bool, error) {
 	for name, raw := range map[string][]byte{"doc": f.Doc, "old": f.Old, "changed": f.Changed} {
 		v, err := decodeExact(raw)
 		if err != nil {
-			return false, &Error{CodeWord: CodeInvalidCondition, Field: "condition", Message: name + " cannot be read", Err: err}
+			return false, &Error{Message: name + " cannot be read", Err: err}
 		}
 		env[name] = v
 	}
@@ -105,7 +123,7 @@ func (c *Condition) Holds(f Facts) (bool, error) {
 	}
 	out, err := expr.Run(c.program, env)
 	if err != nil {
-		return false, &Error{CodeWord: CodeInvalidCondition, Field: "condition", Message: firstLine(err.Error()), Err: err}
+		return false, &Error{Message: firstLine(err.Error()), Err: err}
 	}
 	return truthy(out), nil
 }

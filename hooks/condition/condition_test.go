@@ -1,4 +1,4 @@
-package hooks
+package condition
 
 import (
 	"strings"
@@ -45,7 +45,7 @@ func TestCondition(t *testing.T) {
 		`doc["status"] == "Open"`:                            true,
 		``:                                                   true,
 	} {
-		c, err := ParseCondition(source)
+		c, err := Parse(source)
 		if err != nil {
 			t.Errorf("%s: %v", source, err)
 			continue
@@ -66,7 +66,7 @@ func TestCondition_mistakes_are_found_at_save(t *testing.T) {
 		`doc.total = 3`:              "line 1, column 11",
 		"doc.x and\n doc.y ))":       "line 2",
 	} {
-		_, err := ParseCondition(source)
+		_, err := Parse(source)
 		if err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%s: %v, want %q in it", source, err, want)
 		}
@@ -75,7 +75,7 @@ func TestCondition_mistakes_are_found_at_save(t *testing.T) {
 
 func TestCondition_failure_at_run_time_is_an_error_not_a_panic(t *testing.T) {
 	for _, source := range []string{`doc.total + doc.status > 3`, `doc.missing + 1 > 3`, `doc.items.foo()`, `doc.total > "a"`, `doc.status > 5`, `doc.total contains "1"`} {
-		c, err := ParseCondition(source)
+		c, err := Parse(source)
 		if err != nil {
 			continue // found even earlier
 		}

@@ -42,6 +42,13 @@ func (c *chains) later(ch *chain, due int64) {
 	heap.Push(&c.due, ch)
 }
 
+// replace puts parts of the head, which is in flight, in its place.
+func (c *chains) replace(ch *chain, parts []*shipment, due int64) {
+	c.held += len(parts) - 1
+	ch.head, ch.waiting = parts[0], append(parts[1:len(parts):len(parts)], ch.waiting...)
+	c.later(ch, due)
+}
+
 func (c *chains) anyDue(now int64) bool { return len(c.due) > 0 && c.due[0].due <= now }
 
 // next takes the chain whose head is due first, if it is due by now.

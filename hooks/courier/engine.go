@@ -14,6 +14,7 @@ import (
 	"dochook/doctype"
 	"dochook/doctype/eventlog"
 	"dochook/hooks"
+	"dochook/hooks/batch"
 	"dochook/hooks/ledger"
 	"dochook/hooks/sender"
 )
@@ -32,6 +33,8 @@ type Options struct {
 	Logger *slog.Logger
 	// Version stands in the User-Agent. Default "dev".
 	Version string
+	// Pages are where batches find the records of jobs' pages. Default: a webhook that needs them fails.
+	Pages batch.Pages
 	// Exclusive says that no other process can have the database open: all
 	// leases are taken over at the start.
 	Exclusive bool
@@ -43,6 +46,7 @@ type Engine struct {
 	webhooks *hooks.Service
 	store    *ledger.Store
 	guard    *sender.Guard
+	sources  batch.Sources
 	log      *slog.Logger
 	agent    string
 	free     bool
@@ -67,7 +71,7 @@ type running struct {
 // New returns an Engine; it starts nothing.
 func New(events *eventlog.Log, webhooks *hooks.Service, store *ledger.Store, guard *sender.Guard, o Options) *Engine {
 	e := &Engine{
-		events: events, webhooks: webhooks, store: store, guard: guard, log: o.Logger, free: o.Exclusive,
+		events: events, webhooks: webhooks, store: store, guard: guard, sources: batch.Sources{Log: events, Pages: o.Pages}, log: o.Logger, free: o.Exclusive,
 		owner: uuid.NewString(), subscribers: map[string]*subscriberTarget{}, running: map[string]*running{}, review: make(chan struct{}, 1),
 	}
 	if e.log == nil {
@@ -247,7 +251,7 @@ func (e *Engine) wants(ctx context.Context) (map[string]wanted, error) {
 	out := make(map[string]wanted, len(active)+len(e.subscribers))
 	for _, c := range active {
 		out[hooks.Walker(c.Name)] = wanted{c.Version, func() target {
-			return &webhookTarget{webhook: c, userAgent: e.agent, client: sender.NewClient(sender.ClientOptions{Guard: e.guard, MaxConns: c.MaxInFlight})}
+			return &webhookTarget{webhook: c, userAgent: e.agent, sources: e.sources, client: sender.NewClient(sender.ClientOptions{Guard: e.guard, MaxConns: c.MaxInFlight})}
 		}, time.Duration(c.Timeout) * time.Second}
 	}
 	for name, t := range e.subscribers {

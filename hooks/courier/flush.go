@@ -97,7 +97,9 @@ func (w *walker) load(ctx context.Context, due []*chain) error {
 		sh := byPos[events[i].Pos]
 		sh.event, sh.loaded = events[i], true
 		w.bytes += len(sh.event.Data)
-		sh.request = requests[sh.key]
+		if sh.request = requests[sh.key]; sh.request == nil {
+			sh.request = sh.part // not written down yet
+		}
 	}
 	return nil
 }

@@ -2,6 +2,7 @@ package courier
 
 import (
 	"context"
+	"encoding/json"
 	"maps"
 	"net/http"
 	"time"
@@ -21,8 +22,8 @@ type Preview struct {
 
 // Preview renders an event without sending it: the request is the one a
 // delivery would send, signature and all.
-func (e *Engine) Preview(c *hooks.Compiled, ev *doctype.Event) Preview {
-	t := &webhookTarget{webhook: c, userAgent: e.agent}
+func (e *Engine) Preview(ctx context.Context, c *hooks.Compiled, ev *doctype.Event) Preview {
+	t := &webhookTarget{webhook: c, userAgent: e.agent, sources: e.sourcesOf(ev)}
 	sh := &shipment{event: *ev, loaded: true, id: deliveryID(hooks.Walker(c.Name), ev, 0)}
 	p := Preview{Fires: true, Why: "the event and the condition match"}
 	if !c.Enabled { // often previewed before it is switched on
@@ -34,14 +35,16 @@ func (e *Engine) Preview(c *hooks.Compiled, ev *doctype.Event) Preview {
 			p.Why = "none of the monitored fields changed"
 		}
 	}
-	request, refused := t.request(sh)
+	request, _, refused := t.request(ctx, sh)
 	switch {
 	case refused == nil:
+	case refused.verdict == split:
+		p.Why += "; it comes in parts, and this is the first"
+		request, _ = t.render(ctx, ev, &refused.parts[0])
 	case refused.verdict == unwanted:
 		p.Fires, p.Why = false, "the condition does not hold"
-		rendered, err := safely(func() (hooks.Request, error) { return c.Render(ev) })
-		if err == nil {
-			request = &rendered
+		if rendered, err := t.render(ctx, ev, nil); err == nil {
+			request = rendered
 		}
 	default:
 		p.Fires, p.Why = false, refused.detail.Error
@@ -56,19 +59,38 @@ func (e *Engine) Preview(c *hooks.Compiled, ev *doctype.Event) Preview {
 
 // Try sends an event to a webhook now, whatever its state, and records nothing.
 func (e *Engine) Try(ctx context.Context, c *hooks.Compiled, ev *doctype.Event) (ledger.Attempt, error) {
-	rendered, err := safely(func() (hooks.Request, error) { return c.Render(ev) })
+	t := e.oneOff(c)
+	defer t.close()
+	t.sources = e.sourcesOf(ev)
+	rendered, err := t.render(ctx, ev, nil)
 	if err != nil {
 		return ledger.Attempt{}, err
 	}
-	t := e.oneOff(c)
-	defer t.close()
 	id := deliveryID(hooks.Walker(c.Name), ev, 0)
-	a := t.send(ctx, id, &rendered)
-	return attemptOf(id, 1, &a, &rendered), nil
+	a := t.send(ctx, id, rendered)
+	return attemptOf(id, 1, &a, rendered), nil
+}
+
+// render makes the request of an event whatever the condition says, of a batch that of one part: nil is the first.
+func (t *webhookTarget) render(ctx context.Context, ev *doctype.Event, part *hooks.Part) (*hooks.Request, error) {
+	r, err := safely(func() (hooks.Request, error) {
+		if !t.webhook.Batched() {
+			return t.webhook.Render(ev)
+		}
+		if part == nil {
+			parts, err := t.sources.Cut(ctx, t.webhook, ev)
+			if err != nil || len(parts) == 0 {
+				parts = []hooks.Part{{N: 1, Of: 1}}
+			}
+			part = &parts[0]
+		}
+		return t.sources.Render(ctx, t.webhook, ev, *part)
+	})
+	return &r, err
 }
 
 func (e *Engine) oneOff(c *hooks.Compiled) *webhookTarget {
-	return &webhookTarget{webhook: c, userAgent: e.agent, client: sender.NewClient(sender.ClientOptions{Guard: e.guard, MaxConns: 1})}
+	return &webhookTarget{webhook: c, userAgent: e.agent, sources: e.sources, client: sender.NewClient(sender.ClientOptions{Guard: e.guard, MaxConns: 1})}
 }
 
 func attemptOf(id string, n int64, a *sender.Attempt, r *hooks.Request) ledger.Attempt {
@@ -101,14 +123,21 @@ func (e *Engine) Resend(ctx context.Context, id string) (ledger.Attempt, error) 
 	if len(events) == 0 || events[0].ID != l.EventID {
 		return ledger.Attempt{}, &ledger.Error{CodeWord: ledger.CodeNotFound, Message: "the event of this delivery is no longer in the log"}
 	}
-	rendered, err := safely(func() (hooks.Request, error) { return c.Render(&events[0]) })
+	t := e.oneOff(c)
+	defer t.close()
+	var part *hooks.Part
+	if len(l.Detail.Part) > 0 {
+		part = new(hooks.Part)
+		if err := json.Unmarshal(l.Detail.Part, part); err != nil {
+			return ledger.Attempt{}, err
+		}
+	}
+	rendered, err := t.render(ctx, &events[0], part)
 	if err != nil {
 		return ledger.Attempt{}, err
 	}
-	t := e.oneOff(c)
-	defer t.close()
-	sent := t.send(ctx, id, &rendered)
-	a := attemptOf(id, l.Attempts+1, &sent, &rendered)
+	sent := t.send(ctx, id, rendered)
+	a := attemptOf(id, l.Attempts+1, &sent, rendered)
 	// What was sent is recorded even if the caller has gone.
 	return a, e.store.Resent(context.WithoutCancel(ctx), id, a, sent.Class() == sender.Delivered)
 }

@@ -13,6 +13,7 @@ import (
 
 	"dochook/doctype"
 	"dochook/hooks"
+	"dochook/hooks/batch"
 	"dochook/hooks/ledger"
 	"dochook/hooks/sender"
 	"dochook/mapping"
@@ -29,6 +30,7 @@ const (
 	skipped           // not sent, and recorded why
 	gone              // the endpoint asks to be left alone for ever
 	canceled          // says nothing: the walker is stopping
+	split             // nothing was sent: it is a batch that comes in parts
 )
 
 // shipment is one event on its way to one target.
@@ -39,7 +41,8 @@ type shipment struct {
 	event    doctype.Event
 	loaded   bool   // event is there
 	attempts int64  // made before
-	request  []byte // stored after the first failure
+	request  []byte // stored after the first failure; of a part of a batch, before it says which
+	part     []byte // which part of a batch it is, as long as that may not be stored yet
 	slot     *slot  // its place in the window; nil when it comes from the retries
 }
 
@@ -50,30 +53,38 @@ type outcome struct {
 	attempt sender.Attempt
 	reason  string
 	detail  ledger.Detail
-	request []byte // to be stored if the delivery goes on
+	request []byte // to be stored if the delivery goes on; nil = it is
+	parts   []hooks.Part
 }
 
 // target is where a walker's events go.
 type target interface {
-	wants(e *doctype.Event) bool
+	// wants reports whether an entry leads to a shipment. before is the one before it, if the target is batched.
+	wants(e, before *doctype.Event) bool
 	ship(ctx context.Context, sh *shipment) outcome
 	settings() settings
 }
 
 // settings are the limits of a target.
 type settings struct {
-	ordered  bool
+	orderKey  func(e *doctype.Event) string // what events must not overtake each other under
+	batched   bool                          // shipments can be about several entries
+	jobEvents bool                          // no other entries are wanted
 	inFlight int
 	timeout  time.Duration
 	policy   sender.Policy
 }
 
-// orderKey is what events must not overtake each other under.
-func orderKey(ordered bool, e *doctype.Event) string {
-	if !ordered {
-		return "#" + strconv.FormatInt(e.Pos, 10)
+// Keys of order.
+func byPosition(e *doctype.Event) string { return "#" + strconv.FormatInt(e.Pos, 10) }
+
+func byDocument(e *doctype.Event) string { return e.DocType + "/" + e.Name } // of a job event, the job
+
+func byBatch(e *doctype.Event) string {
+	if e.Job != "" {
+		return e.DocType + "/" + e.Job
 	}
-	return e.DocType + "/" + e.Name
+	return e.DocType
 }
 
 func formatUnix(at time.Time) string { return strconv.FormatInt(at.Unix(), 10) }
@@ -93,16 +104,29 @@ type webhookTarget struct {
 	webhook   *hooks.Compiled
 	client    *sender.Client
 	userAgent string
+	sources   batch.Sources
 }
 
-func (t *webhookTarget) wants(e *doctype.Event) bool { return t.webhook.Wants(e) }
+func (t *webhookTarget) wants(e, before *doctype.Event) bool {
+	if t.webhook.Batched() {
+		return t.webhook.Anchors(e, before)
+	}
+	return t.webhook.Wants(e)
+}
 
 func (t *webhookTarget) close() { t.client.Close() }
 
 func (t *webhookTarget) settings() settings {
 	attempts, schedule := t.webhook.Policy()
+	key := byDocument
+	switch {
+	case t.webhook.Ordering == "none":
+		key = byPosition
+	case t.webhook.Batched():
+		key = byBatch
+	}
 	return settings{
-		ordered:  t.webhook.Ordering != "none",
+		orderKey: key, batched: t.webhook.Batched(), jobEvents: t.webhook.JobEventsOnly(),
 		inFlight: t.webhook.MaxInFlight,
 		timeout:  time.Duration(t.webhook.Timeout) * time.Second,
 		policy:   sender.Policy{Attempts: attempts, Schedule: schedule},
@@ -111,7 +135,7 @@ func (t *webhookTarget) settings() settings {
 
 func (t *webhookTarget) ship(ctx context.Context, sh *shipment) outcome {
 	o := outcome{shipment: sh}
-	request, refused := t.request(sh)
+	request, stored, refused := t.request(ctx, sh)
 	if refused != nil {
 		refused.shipment = sh
 		return *refused
@@ -122,8 +146,7 @@ func (t *webhookTarget) ship(ctx context.Context, sh *shipment) outcome {
 	o.reason = string(o.attempt.Reason)
 	o.verdict = verdictOf(&o.attempt)
 	if o.verdict == again || o.verdict == gone {
-		o.request = sh.request
-		if o.request == nil {
+		if !stored {
 			o.request, _ = json.Marshal(request) // strings and bytes always encode
 		}
 	}
@@ -150,11 +173,15 @@ func verdictOf(a *sender.Attempt) verdict {
 
 // request renders the shipment, or takes what was rendered for its first
 // attempt. What cannot be rendered is refused for good.
-func (t *webhookTarget) request(sh *shipment) (r *hooks.Request, refused *outcome) {
+func (t *webhookTarget) request(ctx context.Context, sh *shipment) (r *hooks.Request, stored bool, refused *outcome) {
+	var part *hooks.Part
 	if sh.request != nil {
 		r = new(hooks.Request)
 		if err := json.Unmarshal(sh.request, r); err == nil {
-			return r, nil
+			if r.URL != "" {
+				return r, true, nil
+			}
+			part = r.Part
 		}
 	}
 	now := sender.Attempt{At: time.Now()}
@@ -162,24 +189,72 @@ func (t *webhookTarget) request(sh *shipment) (r *hooks.Request, refused *outcom
 		return &outcome{verdict: v, attempt: now, reason: reason, detail: ledger.Detail{Error: clientText(err), Webhook: t.webhook.Version}}
 	}
 	if sh.event.Hops >= hooks.MaxHops {
-		return nil, refuse(skipped, "loop", fmt.Errorf("%w: %d webhooks in a row led to this event", errLoop, sh.event.Hops))
+		return nil, false, refuse(skipped, "loop", fmt.Errorf("%w: %d webhooks in a row led to this event", errLoop, sh.event.Hops))
+	}
+	if t.webhook.Batched() {
+		r, refused = t.batch(ctx, sh, part, refuse)
+		return r, false, refused
 	}
 	holds, err := safely(func() (bool, error) { return t.webhook.Holds(&sh.event) })
 	if err != nil {
-		return nil, refuse(skipped, "condition", err)
+		return nil, false, refuse(skipped, "condition", err)
 	}
 	if !holds {
-		return nil, refuse(unwanted, "", nil)
+		return nil, false, refuse(unwanted, "", nil)
 	}
 	rendered, err := safely(func() (hooks.Request, error) { return t.webhook.Render(&sh.event) })
 	if err != nil {
-		reason := "render"
-		if doctype.CodeOf(err) == "too_large" {
-			reason = "render_too_large"
-		}
-		return nil, refuse(dead, reason, err)
+		return nil, false, refuse(dead, renderReason(err), err)
 	}
-	return &rendered, nil
+	return &rendered, false, nil
+}
+
+func renderReason(err error) string {
+	if doctype.CodeOf(err) == "too_large" {
+		return "render_too_large"
+	}
+	return "render"
+}
+
+// batch makes the request of a batch, or of the part of it that the shipment is. A batch of several parts is split first.
+func (t *webhookTarget) batch(ctx context.Context, sh *shipment, part *hooks.Part, refuse func(verdict, string, error) *outcome) (*hooks.Request, *outcome) {
+	if part == nil {
+		parts, err := t.sources.Cut(ctx, t.webhook, &sh.event)
+		switch {
+		case err != nil:
+			return nil, t.batchTrouble(ctx, err, refuse)
+		case len(parts) == 0:
+			return nil, refuse(unwanted, "", nil)
+		case len(parts) > 1:
+			return nil, &outcome{verdict: split, parts: parts}
+		}
+		part = &parts[0]
+	}
+	r, err := t.sources.Render(ctx, t.webhook, &sh.event, *part)
+	if err != nil {
+		return nil, t.batchTrouble(ctx, err, refuse)
+	}
+	return &r, nil
+}
+
+// batchTrouble tells what no attempt can mend from what stops every attempt.
+func (t *webhookTarget) batchTrouble(ctx context.Context, err error, refuse func(verdict, string, error) *outcome) *outcome {
+	switch code := doctype.CodeOf(err); {
+	case ctx.Err() != nil:
+		return refuse(canceled, "", nil)
+	case code == hooks.CodeInvalidCondition:
+		return refuse(skipped, "condition", err)
+	case code == doctype.CodeNotFound:
+		return refuse(dead, "expired", err)
+	default:
+		return refuse(dead, renderReason(err), err)
+	}
+}
+
+// requestOf is how a part is stored that was not rendered yet.
+func requestOf(p *hooks.Part) []byte {
+	text, _ := json.Marshal(hooks.Request{Part: p}) // numbers always encode
+	return text
 }
 
 var errLoop = errors.New("loop")
@@ -221,7 +296,7 @@ func (t *webhookTarget) send(ctx context.Context, id string, r *hooks.Request) s
 
 func detailOf(a *sender.Attempt, r *hooks.Request) ledger.Detail {
 	d := ledger.Detail{
-		Method: r.Method, URL: r.Host(), Bytes: len(r.Body), Address: a.Address, TLSVersion: a.TLSVersion, Reused: a.Reused,
+		Part: partOf(r), Method: r.Method, URL: r.Host(), Bytes: len(r.Body), Address: a.Address, TLSVersion: a.TLSVersion, Reused: a.Reused,
 		DNSUS: a.DNS.Microseconds(), ConnectUS: a.Connect.Microseconds(), TLSUS: a.TLS.Microseconds(), FirstByteUS: a.FirstByte.Microseconds(),
 		Limit: a.Limit, Error: a.Error, RetryAfterUS: a.RetryAfter.Microseconds(), Note: a.BodyNote, Body: string(a.ResponseBody),
 	}
@@ -229,6 +304,15 @@ func detailOf(a *sender.Attempt, r *hooks.Request) ledger.Detail {
 		d.Headers = a.ResponseHeader
 	}
 	return d
+}
+
+// partOf is the part of a batch as a delivery's detail keeps it, to be sent again.
+func partOf(r *hooks.Request) json.RawMessage {
+	if r.Part == nil {
+		return nil
+	}
+	text, _ := json.Marshal(r.Part) // numbers always encode
+	return text
 }
 
 // Handler is a durable subscriber's function. An error, or a panic, makes the
@@ -251,7 +335,7 @@ type subscriberTarget struct {
 	fn      Handler
 }
 
-func (t *subscriberTarget) wants(e *doctype.Event) bool {
+func (t *subscriberTarget) wants(e, _ *doctype.Event) bool {
 	if t.options.DocType != "" && t.options.DocType != e.DocType {
 		return false
 	}
@@ -259,7 +343,7 @@ func (t *subscriberTarget) wants(e *doctype.Event) bool {
 		return true
 	}
 	for _, name := range t.options.Events {
-		if name == e.Event || name == doctype.OnChange {
+		if name == e.Event || name == doctype.OnChange && !doctype.IsJobEvent(e.Event) {
 			return true
 		}
 	}
@@ -267,7 +351,7 @@ func (t *subscriberTarget) wants(e *doctype.Event) bool {
 }
 
 func (t *subscriberTarget) settings() settings {
-	s := settings{ordered: true, inFlight: 8, timeout: 5 * time.Second, policy: sender.Policy{Attempts: t.options.Attempts, Schedule: t.options.Schedule}}
+	s := settings{orderKey: byDocument, inFlight: 8, timeout: 5 * time.Second, policy: sender.Policy{Attempts: t.options.Attempts, Schedule: t.options.Schedule}}
 	if t.options.InFlight > 0 {
 		s.inFlight = t.options.InFlight
 	}

@@ -44,6 +44,7 @@ type walker struct {
 	wake     chan struct{}
 
 	window  window
+	before  *doctype.Event      // the last entry that was looked at, without its record
 	bytes   int                 // of the records in ready, busy and in flight
 	tried   map[ledger.Key]bool // beyond the cursor when the lease was taken
 	ready   []*shipment
@@ -79,6 +80,7 @@ type eventLog interface {
 	Head(ctx context.Context) (int64, error)
 	Events(ctx context.Context, r eventlog.Range) ([]doctype.Event, error)
 	At(ctx context.Context, pos []int64) ([]doctype.Event, error)
+	Before(ctx context.Context, pos int64, docType string) (*doctype.Event, error)
 }
 
 type fetch struct {
@@ -172,7 +174,10 @@ func (w *walker) recover(ctx context.Context) error {
 			w.chains.hold(sh, r.DueAt)
 		}
 	}
-	w.tried, err = w.store.Beyond(ctx, w.name, w.lease.Pos)
+	if w.tried, err = w.store.Beyond(ctx, w.name, w.lease.Pos); err != nil || !w.settings.batched {
+		return err
+	}
+	w.before, err = w.events.Before(ctx, w.lease.Pos, w.doctype())
 	return err
 }
 
@@ -192,7 +197,7 @@ func (w *walker) read(ctx context.Context) {
 }
 
 func (w *walker) fetch(ctx context.Context, after int64, limit int) fetch {
-	r := eventlog.Range{After: after, DocType: w.doctype(), Limit: limit, Bytes: readBytes}
+	r := eventlog.Range{After: after, DocType: w.doctype(), JobEvents: w.settings.jobEvents, Limit: limit, Bytes: readBytes}
 	events, err := w.events.Events(ctx, r)
 	if err != nil || len(events) > 0 {
 		return w.fetchOf(events, limit, after, err)
@@ -245,15 +250,19 @@ func (w *walker) admit(f fetch) {
 	for i := range f.events {
 		e := &f.events[i]
 		key := ledger.Key{Pos: e.Pos}
-		if w.tried[key] {
+		wanted := w.target.wants(e, w.before)
+		if w.settings.batched {
+			w.before = &doctype.Event{DocType: e.DocType, Event: e.Event, Job: e.Job, Page: e.Page}
+		}
+		if w.tried[key] { // of a batch, then, every part was tried or waits
 			delete(w.tried, key)
 			continue
 		}
-		if !w.target.wants(e) {
+		if !wanted {
 			continue
 		}
 		w.take(&shipment{
-			key: key, order: orderKey(w.settings.ordered, e), id: deliveryID(w.name, e, 0),
+			key: key, order: w.settings.orderKey(e), id: deliveryID(w.name, e, 0),
 			event: *e, loaded: true, slot: w.window.push(e.Pos),
 		})
 	}
@@ -315,6 +324,10 @@ func (w *walker) settle(o outcome) {
 	if o.verdict == canceled {
 		return // the walker is going: its successor begins where the cursor stands
 	}
+	if o.verdict == split {
+		w.split(&o)
+		return
+	}
 	w.count(&o)
 	w.note()
 	switch o.verdict {
@@ -334,9 +347,46 @@ func (w *walker) settle(o outcome) {
 		w.record(&o, ledger.Skipped, 0)
 	case delivered:
 		w.record(&o, ledger.Delivered, 0)
-	case unwanted, canceled:
+	case unwanted, canceled, split:
 	}
 	w.release(o.shipment)
+}
+
+// split puts the parts that a batch comes in in its place. They wait as retries do, so that they are written down before the
+// cursor passes the batch, and each goes when the one before it is settled.
+func (w *walker) split(o *outcome) {
+	w.note()
+	anchor := o.shipment
+	due := w.nowUS()
+	parts := make([]*shipment, len(o.parts))
+	for i := range o.parts {
+		sh := &shipment{key: ledger.Key{Pos: anchor.key.Pos, Part: int64(i)}, order: anchor.order, id: deliveryID(w.name, &anchor.event, int64(i))}
+		sh.part = requestOf(&o.parts[i])
+		parts[i] = sh
+		retry := ledger.Retry{Key: sh.key, OrderKey: sh.order, Delivery: sh.id, Request: sh.part}
+		if i == 0 {
+			retry.DueAt = due
+		}
+		w.batch.Retries = append(w.batch.Retries, retry)
+	}
+	fresh := anchor.slot != nil
+	if fresh {
+		anchor.slot.done, anchor.slot = true, nil
+	}
+	w.unload(anchor)
+	if !fresh { // it was the head of a chain already
+		w.chains.replace(w.chains.of(anchor.order), parts, due)
+		return
+	}
+	behind := w.busy[anchor.order]
+	delete(w.busy, anchor.order)
+	ch := w.chains.hold(parts[0], due)
+	for _, sh := range parts[1:] {
+		w.chains.behind(ch, sh)
+	}
+	for _, next := range behind {
+		w.postpone(ch, next)
+	}
 }
 
 // count keeps the breaker, pauses the webhook when the endpoint asks for it,
@@ -357,7 +407,7 @@ func (w *walker) count(o *outcome) {
 		if o.verdict == gone {
 			w.switchOff("gone")
 		}
-	case unwanted, dead, skipped, canceled:
+	case unwanted, dead, skipped, canceled, split:
 	}
 }
 
@@ -372,10 +422,7 @@ func (w *walker) switchOff(reason string) {
 func (w *walker) hold(o *outcome, due int64) {
 	w.record(o, ledger.Retrying, due)
 	sh := o.shipment
-	retry := ledger.Retry{Key: sh.key, OrderKey: sh.order, DueAt: due, Attempts: sh.attempts + 1, Delivery: sh.id}
-	if sh.request == nil {
-		retry.Request = o.request
-	}
+	retry := ledger.Retry{Key: sh.key, OrderKey: sh.order, DueAt: due, Attempts: sh.attempts + 1, Delivery: sh.id, Request: o.request}
 	w.batch.Retries = append(w.batch.Retries, retry)
 	sh.attempts++
 	fresh := sh.slot != nil

@@ -63,6 +63,7 @@ type Detail struct {
 	Method       string              `json:"method,omitempty"`
 	URL          string              `json:"url,omitempty"`
 	Bytes        int                 `json:"bytes"` // of the body sent
+	Part         json.RawMessage     `json:"part,omitempty"` // of a batch
 	Webhook      int64               `json:"webhook_version,omitempty"`
 	Address      string              `json:"address,omitempty"`
 	TLSVersion   string              `json:"tls_version,omitempty"`
@@ -227,6 +228,12 @@ func insertAttempts(ctx context.Context, tx bun.Tx, list []Attempt) error {
 }
 
 func upsertRetries(ctx context.Context, tx bun.Tx, walker string, list []Retry) error {
+	rendered := make(map[Key][]byte) // by an earlier entry, perhaps
+	for i := range list {
+		if list[i].Request != nil {
+			rendered[list[i].Key] = list[i].Request
+		}
+	}
 	list = lastOf(list, func(r *Retry) Key { return r.Key })
 	n := len(list)
 	if n == 0 {
@@ -238,7 +245,7 @@ func upsertRetries(ctx context.Context, tx bun.Tx, walker string, list []Retry) 
 	for i := range list {
 		r := &list[i]
 		walkers[i], keys[i], deliveries[i] = walker, r.OrderKey, r.Delivery
-		pos[i], part[i], attempts[i], due[i], requests[i] = r.Pos, r.Part, r.Attempts, nullable(r.DueAt), r.Request
+		pos[i], part[i], attempts[i], due[i], requests[i] = r.Pos, r.Part, r.Attempts, nullable(r.DueAt), rendered[r.Key]
 	}
 	_, err := rows.Insert(ctx, tx, "retries", []rows.Column{
 		{Name: "walker", Values: walkers},
@@ -250,7 +257,7 @@ func upsertRetries(ctx context.Context, tx bun.Tx, walker string, list []Retry) 
 		{Name: "delivery", Values: deliveries},
 		{Name: "request", Values: requests},
 	}, `ON CONFLICT (walker, pos, part) DO UPDATE SET due_at = excluded.due_at, attempts = excluded.attempts,
-		request = coalesce(retries.request, excluded.request)`)
+		request = coalesce(excluded.request, retries.request)`)
 	return wrap("write retries", err)
 }
 

@@ -1,0 +1,230 @@
+// Package batch gathers what one request of a batched webhook is about: the records of a page, the documents that were written
+// together, or all that a job changed. All of it is read from what the log and its pages say, so that the same request is made
+// whenever it is asked for.
+package batch
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"dochook/doctype"
+	"dochook/doctype/eventlog"
+	"dochook/hooks"
+)
+
+// Log is where documents' events are read.
+type Log interface {
+	Events(ctx context.Context, r eventlog.Range) ([]doctype.Event, error)
+}
+
+// Pages are where the records of jobs' pages are read, and the ids of columns.
+type Pages interface {
+	// Records are the accepted records of a page; not_found when they are no longer kept.
+	Records(ctx context.Context, job string, page int64) ([][]byte, error)
+	// Columns are the columns of a DocType that have ids.
+	Columns(ctx context.Context, docType string) ([]hooks.Column, error)
+}
+
+// Sources are where batches come from.
+type Sources struct {
+	Log   Log
+	Pages Pages
+}
+
+const (
+	readEvents = 2000    // of one read
+	readBytes  = 8 << 20 // of records, after which a read ends
+	patience   = 250 * time.Millisecond
+)
+
+// Cut says which requests the batch of an anchor comes in; none when nothing of it concerns the webhook. Errors: not_found when the
+// page is no longer kept; invalid_condition when nothing is left because the condition fails.
+func (s Sources) Cut(ctx context.Context, c *hooks.Compiled, anchor *doctype.Event) ([]hooks.Part, error) {
+	if alone(anchor) {
+		return []hooks.Part{{N: 1, Of: 1}}, nil
+	}
+	cutter := c.NewCutter()
+	var page hooks.Page
+	collect := c.Format == hooks.FormatRows
+	err := s.each(ctx, c, anchor, whole(anchor), func(p hooks.Piece) {
+		cutter.Add(p)
+		if collect {
+			page.Records = append(page.Records, p.Data)
+		}
+	})
+	if err != nil {
+		return nil, err
+	}
+	if page.Columns, err = s.columns(ctx, c, anchor); err != nil {
+		return nil, err
+	}
+	return cutter.Parts(c.Base(anchor, page)), nil
+}
+
+// Render makes the request of one part.
+func (s Sources) Render(ctx context.Context, c *hooks.Compiled, anchor *doctype.Event, part hooks.Part) (hooks.Request, error) {
+	var pieces []hooks.Piece
+	var page hooks.Page
+	if !alone(anchor) {
+		span := part
+		if c.Format == hooks.FormatRows { // every record of the page names columns
+			span = whole(anchor)
+		}
+		err := s.each(ctx, c, anchor, span, func(p hooks.Piece) {
+			if c.Format == hooks.FormatRows {
+				page.Records = append(page.Records, p.Data)
+			}
+			if p.At >= part.From && p.At <= part.To {
+				pieces = append(pieces, p)
+			}
+		})
+		if err != nil {
+			return hooks.Request{}, err
+		}
+	}
+	var err error
+	if page.Columns, err = s.columns(ctx, c, anchor); err != nil {
+		return hooks.Request{}, err
+	}
+	return c.RenderBatch(anchor, part, pieces, page)
+}
+
+// alone reports whether an entry is told without records.
+func alone(anchor *doctype.Event) bool {
+	return anchor.Event == doctype.JobStarted
+}
+
+func whole(anchor *doctype.Event) hooks.Part {
+	if anchor.Event == doctype.JobData {
+		return hooks.Part{From: 0, To: 1 << 62}
+	}
+	return hooks.Part{From: 1, To: 1 << 62}
+}
+
+// each calls fn for what concerns the webhook between a part's ends. A condition that fails leaves its record out; it is an error
+// when nothing else is left.
+func (s Sources) each(ctx context.Context, c *hooks.Compiled, anchor *doctype.Event, span hooks.Part, fn func(hooks.Piece)) error {
+	var failed error
+	n := 0
+	take := func(p hooks.Piece, matches bool, err error) {
+		switch {
+		case err != nil:
+			failed = err
+		case matches:
+			n++
+			fn(p)
+		}
+	}
+	var err error
+	switch {
+	case anchor.Event == doctype.JobData:
+		err = s.records(ctx, c, anchor, span, take)
+	case doctype.IsJobEvent(anchor.Event):
+		err = s.job(ctx, c, anchor, span, take)
+	default:
+		err = s.together(ctx, c, anchor, span, take)
+	}
+	if err == nil && n == 0 {
+		err = failed
+	}
+	return err
+}
+
+type taker func(p hooks.Piece, matches bool, err error)
+
+// records are those of a page.
+func (s Sources) records(ctx context.Context, c *hooks.Compiled, anchor *doctype.Event, span hooks.Part, take taker) error {
+	var records [][]byte
+	err := persist(ctx, func() (err error) {
+		records, err = s.Pages.Records(ctx, anchor.Job, anchor.Page)
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	for i, data := range records {
+		if at := int64(i); at >= span.From && at <= span.To {
+			matches, err := c.MatchesRecord(anchor, data)
+			take(hooks.Piece{At: at, Data: data}, matches, err)
+		}
+	}
+	return nil
+}
+
+// job are the documents that a job wrote up to its end.
+func (s Sources) job(ctx context.Context, c *hooks.Compiled, anchor *doctype.Event, span hooks.Part, take taker) error {
+	if c.Format != hooks.FormatChanges { // the others tell of the end alone
+		take(hooks.Piece{At: anchor.Pos}, true, nil)
+		return nil
+	}
+	r := eventlog.Range{Job: anchor.Job, After: span.From - 1, Upto: min(span.To, anchor.Pos), Limit: readEvents, Bytes: readBytes}
+	return s.read(ctx, r, func(e *doctype.Event) bool {
+		matches, err := c.Matches(e)
+		take(hooks.Piece{At: e.Pos, Event: e, Data: e.Data}, matches, err)
+		return true
+	})
+}
+
+// together are the documents that were written with the anchor.
+func (s Sources) together(ctx context.Context, c *hooks.Compiled, anchor *doctype.Event, span hooks.Part, take taker) error {
+	r := eventlog.Range{DocType: anchor.DocType, After: anchor.Pos - 1, Upto: span.To, Limit: readEvents, Bytes: readBytes}
+	return s.read(ctx, r, func(e *doctype.Event) bool {
+		if e.Pos != anchor.Pos && !hooks.Together(e, anchor) {
+			return false
+		}
+		if e.Pos >= span.From {
+			matches, err := c.Matches(e)
+			take(hooks.Piece{At: e.Pos, Event: e, Data: e.Data}, matches, err)
+		}
+		return true
+	})
+}
+
+// read goes through a range of the log until fn says no.
+func (s Sources) read(ctx context.Context, r eventlog.Range, fn func(*doctype.Event) bool) error {
+	for {
+		var events []doctype.Event
+		err := persist(ctx, func() (err error) {
+			events, err = s.Log.Events(ctx, r)
+			return err
+		})
+		if err != nil || len(events) == 0 {
+			return err
+		}
+		for i := range events {
+			if !fn(&events[i]) {
+				return nil
+			}
+		}
+		r.After = events[len(events)-1].Pos
+	}
+}
+
+func (s Sources) columns(ctx context.Context, c *hooks.Compiled, anchor *doctype.Event) (out []hooks.Column, err error) {
+	if c.Format != hooks.FormatRows || anchor.Event == doctype.JobData {
+		return nil, nil
+	}
+	err = persist(ctx, func() (err error) {
+		out, err = s.Pages.Columns(ctx, anchor.DocType)
+		return err
+	})
+	return out, err
+}
+
+// persist asks again while the database is away: no delivery fails because we cannot read.
+func persist(ctx context.Context, ask func() error) error {
+	for {
+		err := ask()
+		if code := doctype.CodeOf(err); err == nil || code != doctype.CodeUnavailable && !(code == doctype.CodeInternal && !errors.Is(err, context.Canceled)) {
+			return err
+		}
+		timer := time.NewTimer(patience)
+		select {
+		case <-ctx.Done():
+			timer.Stop()
+			return ctx.Err()
+		case <-timer.C:
+		}
+	}
+}

@@ -1,0 +1,38 @@
+package courier
+
+import (
+	"context"
+
+	"dochook/doctype"
+	"dochook/doctype/eventlog"
+	"dochook/hooks"
+	"dochook/hooks/batch"
+)
+
+// sample stands for the log and the pages when one event is shown as if it had happened: it is all there is.
+type sample struct{ event *doctype.Event }
+
+// sourcesOf are the log's own for what a job did, and for a document the one event of it.
+func (e *Engine) sourcesOf(ev *doctype.Event) batch.Sources {
+	if doctype.IsJobEvent(ev.Event) {
+		return e.sources
+	}
+	s := sample{ev}
+	return batch.Sources{Log: s, Pages: s}
+}
+
+// Events returns the event, once.
+func (s sample) Events(_ context.Context, r eventlog.Range) ([]doctype.Event, error) {
+	if r.After >= s.event.Pos { // also of one that is in no log, at 0
+		return nil, nil
+	}
+	return []doctype.Event{*s.event}, nil
+}
+
+// Records returns the event's record.
+func (s sample) Records(context.Context, string, int64) ([][]byte, error) {
+	return [][]byte{s.event.Data}, nil
+}
+
+// Columns returns none: they get ids of their names.
+func (s sample) Columns(context.Context, string) ([]hooks.Column, error) { return nil, nil }

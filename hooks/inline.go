@@ -1,0 +1,143 @@
+package hooks
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"strconv"
+	"strings"
+
+	"github.com/uptrace/bun"
+
+	"dochook/doctype/record"
+)
+
+// inlineAttempts is how often a job's own webhook is tried.
+const inlineAttempts = 3
+
+// inlineName is the name of the webhook that a job brings along.
+func inlineName(job string) string { return "job-" + job }
+
+// InsertInline stores the webhook that a job brings along, {url, events, headers}, in the transaction that makes the job. Its errors name
+// the member, as webhook.url.
+func (s *Service) InsertInline(ctx context.Context, tx bun.Tx, job, docType string, data []byte) error {
+	w, err := parseInline(data)
+	if err != nil {
+		return err
+	}
+	w.Name, w.Job, w.WebhookDocType = inlineName(job), job, docType
+	w.Description = "of job " + job
+	r, err := s.newRow(ctx, w)
+	if err != nil {
+		return inMember(err)
+	}
+	r.owner, r.creation, r.secretsOld, r.version = r.modifiedBy, r.modified, "[]", r.modified
+	return s.store(ctx, tx, &r)
+}
+
+// Announce tells that webhooks were made outside this Service's own transactions.
+func (s *Service) Announce() { s.changed() }
+
+func parseInline(data []byte) (Webhook, error) {
+	w := Default()
+	w.Format, w.Retry.Attempts = FormatJob, inlineAttempts
+	if len(data) == 0 || data[0] != '{' {
+		return w, errorf(CodeInvalid, "webhook", "is an object {url, events, headers}")
+	}
+	for name, value := range record.Members(data) {
+		if err := w.setInline(name, value); err != nil {
+			return w, err
+		}
+	}
+	return w, nil
+}
+
+func (w *Webhook) setInline(name string, value []byte) error {
+	null := string(value) == "null"
+	switch name {
+	case "url":
+		if !null && value[0] != '"' {
+			return errorf(CodeInvalid, "webhook.url", "is a text")
+		}
+		w.RequestURL = record.Unquote(value)
+		if null {
+			w.RequestURL = ""
+		}
+	case "events":
+		if !null && json.Unmarshal(value, &w.Events) != nil {
+			return errorf(CodeInvalid, "webhook.events", "is a list of texts")
+		}
+	case "headers":
+		if !null && value[0] != '{' {
+			return errorf(CodeInvalid, "webhook.headers", "is an object of texts")
+		}
+		for key, v := range record.Members(value) {
+			if v[0] != '"' {
+				return errorf(CodeInvalid, "webhook.headers."+key, "is a text")
+			}
+			w.WebhookHeaders = append(w.WebhookHeaders, Header{Key: key, Value: record.Unquote(v)})
+		}
+	default:
+		return errorf(CodeInvalid, "webhook."+name, "there are url, events and headers")
+	}
+	return nil
+}
+
+// inMember says where in the job's webhook a mistake stands that was found in ours.
+func inMember(err error) error {
+	own, ok := errors.AsType[*Error](err)
+	if !ok {
+		return err
+	}
+	moved := *own
+	switch field := own.Field; {
+	case field == "request_url":
+		moved.Field = "webhook.url"
+	case strings.HasPrefix(field, "webhook_headers"):
+		moved.Field = "webhook.headers"
+	default:
+		moved.Field = "webhook." + field
+	}
+	return &moved
+}
+
+// Inline lists the webhooks that jobs brought along: names by job.
+func (s *Service) Inline(ctx context.Context) (map[string]string, error) {
+	rows, err := s.rows(ctx, "SELECT "+columns+" FROM webhooks WHERE name LIKE 'job-%'")
+	if err != nil {
+		return nil, err
+	}
+	out := map[string]string{}
+	for i := range rows {
+		stored, err := rows[i].stored()
+		if err != nil {
+			return nil, err
+		}
+		if stored.Job != "" {
+			out[stored.Job] = stored.Name
+		}
+	}
+	return out, nil
+}
+
+// scraperDocType fills in which DocType a webhook of a scraper is about, and refuses one about another.
+func scraperDocType(ctx context.Context, db bun.IDB, w *Webhook) error {
+	if w.Scraper == "" {
+		return nil
+	}
+	var data []byte
+	if err := db.QueryRowContext(ctx, "SELECT coalesce((SELECT data FROM scrapers WHERE name = ?), '')", w.Scraper).Scan(&data); err != nil {
+		return wrap("look for the Scraper", err)
+	}
+	if len(data) == 0 {
+		return errorf(CodeLink, "scraper", "there is no Scraper %s", strconv.Quote(w.Scraper))
+	}
+	feeds := record.Unquote(record.Member(data, "feeds"))
+	if w.WebhookDocType == "" {
+		w.WebhookDocType = feeds
+	}
+	if w.WebhookDocType != feeds {
+		return errorf(CodeInvalid, "webhook_doctype", "Scraper %s feeds %s, not %s", w.Scraper, feeds, w.WebhookDocType)
+	}
+	return nil
+}

@@ -1,0 +1,103 @@
+package hooks
+
+import (
+	"strconv"
+	"time"
+
+	"dochook/doctype"
+	"dochook/doctype/record"
+)
+
+// jobEventData is eventData of a job event: {prodect_id, apiRunId}, spelled as task integrations do.
+func jobEventData(e *doctype.Event) []byte {
+	var w record.Writer
+	w.Text("prodect_id", e.Scraper)
+	w.Text("apiRunId", e.Job)
+	return w.Bytes()
+}
+
+// The members of resource that are numbers, and those that are texts, which a scraper may state in its stats. Others it may not:
+// the rest is ours, and a credential is never sent.
+var (
+	statedNumbers = []string{"apiCode", "apiResponseTime", "errorNumber", "successRate", "runseconds", "flow", "fileSize", "type"}
+	statedTexts   = []string{"apiUrl", "apiErrorMsg", "apiResult", "detail", "csvUrl", "jsonUrl", "audioUrl", "videoUrl", "subtitleUrl"}
+)
+
+// jobResource is resource of a job event, in the members of a task as integrations know it: what the scraper stated in its stats,
+// else what we know, else "" or 0.
+func jobResource(e *doctype.Event) []byte {
+	stats := record.Member(e.Data, "stats")
+	text := func(name string) string {
+		if v := record.Member(e.Data, name); len(v) > 0 && v[0] == '"' {
+			return record.Unquote(v)
+		}
+		return ""
+	}
+	known := map[string][]byte{
+		"errorNumber": record.Member(record.Member(e.Data, "counts"), "rejected"),
+		"successRate": successRate(e),
+		"runseconds":  runSeconds(text("startedAt"), text("finishedAt")),
+		"apiErrorMsg": nil,
+		"detail":      quote(detail(e)),
+		"csvUrl":      quote(text("resultsUrl") + ".csv"),
+		"jsonUrl":     quote(text("resultsUrl") + ".json"),
+	}
+	if e.Event == doctype.JobFailed || e.Event == doctype.JobStopped {
+		known["apiErrorMsg"] = quote(text("reason"))
+	}
+	var w record.Writer
+	stated := func(names []string, fits func([]byte) bool, empty string) {
+		for _, name := range names {
+			v := record.Member(stats, name)
+			if v == nil || !fits(v) {
+				if v = known[name]; v == nil {
+					v = []byte(empty)
+				}
+			}
+			w.Raw(name, v)
+		}
+	}
+	w.Text("taskId", e.Job)
+	w.Text("url", string(record.Member(e.Data, "input")))
+	w.Text("apiKey", "")
+	stated(statedNumbers, record.IsNumber, "0")
+	stated(statedTexts, func(v []byte) bool { return v[0] == '"' }, `""`)
+	w.Text("status", text("status"))
+	w.Raw("dataRowsCount", record.Member(e.Data, "dataRowsCount"))
+	w.Text("createdAt", text("createdAt"))
+	w.Text("finishedAt", text("finishedAt"))
+	return w.Bytes()
+}
+
+func counted(e *doctype.Event, name string) int64 {
+	n, _ := strconv.ParseInt(string(record.Member(record.Member(e.Data, "counts"), name)), 10, 64)
+	return n
+}
+
+// successRate is the percentage of records that were accepted.
+func successRate(e *doctype.Event) []byte {
+	received, rejected := counted(e, "received"), counted(e, "rejected")
+	if received == 0 {
+		return []byte("0")
+	}
+	return strconv.AppendInt(nil, 100*(received-rejected)/received, 10)
+}
+
+func runSeconds(from, to string) []byte {
+	start, err := time.Parse(time.RFC3339, from)
+	if err != nil {
+		return nil
+	}
+	end, err := time.Parse(time.RFC3339, to)
+	if err != nil {
+		return nil
+	}
+	return strconv.AppendInt(nil, int64(end.Sub(start)/time.Second), 10)
+}
+
+// detail says how far the job came, in words.
+func detail(e *doctype.Event) string {
+	received, rejected := counted(e, "received"), counted(e, "rejected")
+	return strconv.FormatInt(received, 10) + " records in total: " + strconv.FormatInt(received-rejected, 10) + " accepted, " +
+		strconv.FormatInt(rejected, 10) + " rejected"
+}
