@@ -19,9 +19,6 @@ type Part struct {
 	Of   int   `json:"of"`
 }
 
-// Batched reports whether a request can be about several records: then the webhook's entries of the log are its anchors.
-func (c *Compiled) Batched() bool { return formats[c.Format].by != "" }
-
 // Anchors reports whether an entry of the log leads to requests of a batched format. before is the entry before it, of the same
 // DocType, nil if there is none: of documents that were written together, the first is the anchor.
 func (c *Compiled) Anchors(e, before *doctype.Event) bool {
@@ -33,7 +30,7 @@ func (c *Compiled) Anchors(e, before *doctype.Event) bool {
 		return isEnd(e.Event)
 	case doctype.IsJobEvent(e.Event):
 		return c.Wants(e)
-	case c.onlyJobEvents(), c.awaitsEnd(e):
+	case c.OnlyJobEvents(), c.awaitsEnd(e):
 		return false
 	}
 	return before == nil || !Together(e, before)

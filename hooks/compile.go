@@ -68,10 +68,10 @@ type compiledHeader struct {
 // Compile checks a webhook and readies it. The error names the field, and the
 // position in it where there is one.
 func Compile(w Webhook, urls URLChecker) (*Compiled, error) {
-	if err := w.normalise(); err != nil {
+	if err := w.Normalise(); err != nil {
 		return nil, err
 	}
-	w.chooseBody()
+	w.ChooseBody()
 	c := &Compiled{Stored: Stored{Webhook: w}}
 	var err error
 	if c.condition, err = condition.Parse(w.Condition); err != nil {
@@ -103,19 +103,6 @@ func Compile(w Webhook, urls URLChecker) (*Compiled, error) {
 		}
 	}
 	return c, c.checkSecret()
-}
-
-// chooseBody drops the body the request structure does not use, as Frappe does.
-func (w *Webhook) chooseBody() {
-	switch {
-	case w.RequestStructure == "Form URL-Encoded":
-		w.WebhookJSON = ""
-	case w.RequestStructure == "JSON" && strings.TrimSpace(w.WebhookJSON) != "":
-		w.WebhookData = nil
-	}
-	if strings.TrimSpace(w.WebhookJSON) == "" {
-		w.WebhookJSON = ""
-	}
 }
 
 func (c *Compiled) compileURL(urls URLChecker) error {

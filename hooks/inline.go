@@ -2,7 +2,6 @@ package hooks
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"strconv"
 	"strings"
@@ -10,10 +9,8 @@ import (
 	"github.com/uptrace/bun"
 
 	"dochook/doctype/record"
+	"dochook/hooks/definition"
 )
-
-// inlineAttempts is how often a job's own webhook is tried.
-const inlineAttempts = 3
 
 // inlineName is the name of the webhook that a job brings along.
 func inlineName(job string) string { return "job-" + job }
@@ -21,7 +18,7 @@ func inlineName(job string) string { return "job-" + job }
 // InsertInline stores the webhook that a job brings along, {url, events, headers}, in the transaction that makes the job. Its errors name
 // the member, as webhook.url.
 func (s *Service) InsertInline(ctx context.Context, tx bun.Tx, job, docType string, data []byte) error {
-	w, err := parseInline(data)
+	w, err := definition.ParseInline(data)
 	if err != nil {
 		return err
 	}
@@ -37,51 +34,6 @@ func (s *Service) InsertInline(ctx context.Context, tx bun.Tx, job, docType stri
 
 // Announce tells that webhooks were made outside this Service's own transactions.
 func (s *Service) Announce() { s.changed() }
-
-func parseInline(data []byte) (Webhook, error) {
-	w := Default()
-	w.Format, w.Retry.Attempts = FormatJob, inlineAttempts
-	if len(data) == 0 || data[0] != '{' {
-		return w, errorf(CodeInvalid, "webhook", "is an object {url, events, headers}")
-	}
-	for name, value := range record.Members(data) {
-		if err := w.setInline(name, value); err != nil {
-			return w, err
-		}
-	}
-	return w, nil
-}
-
-func (w *Webhook) setInline(name string, value []byte) error {
-	null := string(value) == "null"
-	switch name {
-	case "url":
-		if !null && value[0] != '"' {
-			return errorf(CodeInvalid, "webhook.url", "is a text")
-		}
-		w.RequestURL = record.Unquote(value)
-		if null {
-			w.RequestURL = ""
-		}
-	case "events":
-		if !null && json.Unmarshal(value, &w.Events) != nil {
-			return errorf(CodeInvalid, "webhook.events", "is a list of texts")
-		}
-	case "headers":
-		if !null && value[0] != '{' {
-			return errorf(CodeInvalid, "webhook.headers", "is an object of texts")
-		}
-		for key, v := range record.Members(value) {
-			if v[0] != '"' {
-				return errorf(CodeInvalid, "webhook.headers."+key, "is a text")
-			}
-			w.WebhookHeaders = append(w.WebhookHeaders, Header{Key: key, Value: record.Unquote(v)})
-		}
-	default:
-		return errorf(CodeInvalid, "webhook."+name, "there are url, events and headers")
-	}
-	return nil
-}
 
 // inMember says where in the job's webhook a mistake stands that was found in ours.
 func inMember(err error) error {

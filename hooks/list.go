@@ -5,11 +5,12 @@ import (
 	"slices"
 
 	"dochook/doctype/query"
+	"dochook/hooks/definition"
 )
 
 func (s *Service) source() query.Source {
 	return query.Source{Postgres: s.db.Postgres(), Columns: query.StandardColumns(), JSON: "webhooks.data", Known: func(field string) bool {
-		return slices.Contains(memberNames(), field) && field != "webhook_secret"
+		return slices.Contains(definition.MemberNames(), field) && field != "webhook_secret"
 	}}
 }
 

@@ -16,12 +16,16 @@ func jobEventData(e *doctype.Event) []byte {
 	return w.Bytes()
 }
 
-// The members of resource that are numbers, and those that are texts, which a scraper may state in its stats. Others it may not:
-// the rest is ours, and a credential is never sent.
-var (
-	statedNumbers = []string{"apiCode", "apiResponseTime", "errorNumber", "successRate", "runseconds", "flow", "fileSize", "type"}
-	statedTexts   = []string{"apiUrl", "apiErrorMsg", "apiResult", "detail", "csvUrl", "jsonUrl", "audioUrl", "videoUrl", "subtitleUrl"}
-)
+// stated are the members of resource behind the first three, in order, which a scraper may state in its stats; number says of which kind
+// they are. The rest is ours, and a credential is never sent.
+var stated = []struct {
+	name   string
+	number bool
+}{
+	{"apiUrl", false}, {"apiCode", true}, {"apiResponseTime", true}, {"apiErrorMsg", false}, {"apiResult", false}, {"errorNumber", true},
+	{"successRate", true}, {"runseconds", true}, {"detail", false}, {"flow", true}, {"fileSize", true}, {"type", true}, {"csvUrl", false},
+	{"jsonUrl", false}, {"audioUrl", false}, {"videoUrl", false}, {"subtitleUrl", false},
+}
 
 // jobResource is resource of a job event, in the members of a task as integrations know it: what the scraper stated in its stats,
 // else what we know, else "" or 0.
@@ -37,7 +41,6 @@ func jobResource(e *doctype.Event) []byte {
 		"errorNumber": record.Member(record.Member(e.Data, "counts"), "rejected"),
 		"successRate": successRate(e),
 		"runseconds":  runSeconds(text("startedAt"), text("finishedAt")),
-		"apiErrorMsg": nil,
 		"detail":      quote(detail(e)),
 		"csvUrl":      quote(text("resultsUrl") + ".csv"),
 		"jsonUrl":     quote(text("resultsUrl") + ".json"),
@@ -46,24 +49,23 @@ func jobResource(e *doctype.Event) []byte {
 		known["apiErrorMsg"] = quote(text("reason"))
 	}
 	var w record.Writer
-	stated := func(names []string, fits func([]byte) bool, empty string) {
-		for _, name := range names {
-			v := record.Member(stats, name)
-			if v == nil || !fits(v) {
-				if v = known[name]; v == nil {
-					v = []byte(empty)
-				}
-			}
-			w.Raw(name, v)
-		}
-	}
 	w.Text("taskId", e.Job)
 	w.Text("url", string(record.Member(e.Data, "input")))
 	w.Text("apiKey", "")
-	stated(statedNumbers, record.IsNumber, "0")
-	stated(statedTexts, func(v []byte) bool { return v[0] == '"' }, `""`)
-	w.Text("status", text("status"))
-	w.Raw("dataRowsCount", record.Member(e.Data, "dataRowsCount"))
+	for _, m := range stated {
+		v := record.Member(stats, m.name)
+		if v == nil || m.number != record.IsNumber(v) || !m.number && v[0] != '"' {
+			v = known[m.name]
+		}
+		switch {
+		case v != nil:
+		case m.number:
+			v = []byte("0")
+		default:
+			v = []byte(`""`)
+		}
+		w.Raw(m.name, v)
+	}
 	w.Text("createdAt", text("createdAt"))
 	w.Text("finishedAt", text("finishedAt"))
 	return w.Bytes()

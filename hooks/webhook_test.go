@@ -54,7 +54,7 @@ func TestCompile_names_the_wrong_field(t *testing.T) {
 		`,"max_in_flight":-1`:                                                       "max_in_flight",
 		`,"retry":{"schedule":[-1]}`:                                                "retry.schedule[0]",
 		`,"retry":{"tries":3}`:                                                      "retry",
-		`,"format":"columns"`:                                                          "format",
+		`,"format":"columns"`:                                                       "format",
 		`,"ordering":"random"`:                                                      "ordering",
 		`,"request_ulr":"x"`:                                                        "request_ulr",
 		`,"batch":{"by":"job"}`:                                                     "batch",
@@ -78,7 +78,7 @@ func TestParse_accepts_what_frappe_clients_send_back(t *testing.T) {
 	text := `{` + minimal + `,"doctype":"Webhook","owner":"x","idx":0,"docstatus":0,"creation":"2026-01-01","background_jobs_queue":"default","enabled":"0",
 		"condition":null,"webhook_headers":[{"key":"A","value":"b","name":"h1","parent":"w","parentfield":"webhook_headers","parenttype":"Webhook","doctype":"Webhook Header","idx":1}]}`
 	w, err := Parse(Default(), []byte(text))
-	if err != nil || bool(w.Enabled) || len(w.WebhookHeaders) != 1 || w.WebhookHeaders[0] != (Header{"A", "b"}) {
+	if err != nil || bool(w.Enabled) || len(w.WebhookHeaders) != 1 || w.WebhookHeaders[0] != (Header{Key: "A", Value: "b"}) {
 		t.Errorf("%+v, %v", w, err)
 	}
 }
@@ -199,7 +199,7 @@ func TestParse_the_one_of_events_and_docevent_that_changed_wins(t *testing.T) {
 	} {
 		w, err := Parse(base, []byte(text))
 		if err == nil {
-			err = w.normalise()
+			err = w.Normalise()
 		}
 		if err != nil || strings.Join(w.Events, " ") != want {
 			t.Errorf("%s: %v, %v; want %s", text, w.Events, err, want)

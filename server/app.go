@@ -13,6 +13,8 @@ import (
 
 	"dochook/doctype/documents"
 	"dochook/doctype/eventlog"
+	"dochook/doctype/jobs"
+	"dochook/doctype/scrapers"
 	"dochook/hooks"
 	"dochook/hooks/courier"
 	"dochook/hooks/ledger"
@@ -36,6 +38,8 @@ type Options struct {
 // App is the whole service on one database.
 type App struct {
 	Documents *documents.Service
+	Scrapers  *scrapers.Service
+	Jobs      *jobs.Service
 	Webhooks  *hooks.Service
 	Ledger    *ledger.Store
 	Couriers  *courier.Engine
@@ -75,12 +79,27 @@ func New(db *migrations.DB, config Config, o Options) (*App, error) {
 		a.Couriers.Review()
 		a.announce()
 	}})
+	a.Scrapers = scrapers.New(db, scrapers.Options{})
+	a.Jobs = jobs.New(db, a.Documents, jobs.Options{Hooks: a.Webhooks, BaseURL: config.PublicURL, Idle: config.JobIdle})
 	a.Couriers = courier.New(a.Documents.Log(), a.Webhooks, a.Ledger, guard, courier.Options{
-		Logger: a.log, Version: config.Version, Exclusive: !db.Postgres(),
+		Logger: a.log, Version: config.Version, Exclusive: !db.Postgres(), Pages: pages{a.Jobs},
 	})
 	a.Keys = access.New(db, access.Options{Logger: a.log})
 	a.handler = a.routes()
 	return a, nil
+}
+
+// pages are the pages of jobs as couriers read them.
+type pages struct{ *jobs.Service }
+
+// Columns are the columns of a DocType that have ids.
+func (p pages) Columns(ctx context.Context, docType string) ([]hooks.Column, error) {
+	columns, err := p.Service.Columns(ctx, docType)
+	out := make([]hooks.Column, len(columns))
+	for i, c := range columns {
+		out[i] = hooks.Column{ID: c.ID, Name: c.Name}
+	}
+	return out, err
 }
 
 func (a *App) wake(doctypes []string) { a.Couriers.Wake(doctypes) }
@@ -122,6 +141,7 @@ func (a *App) Start(ctx context.Context) error {
 			})
 		})
 	}
+	running.Go(func() { a.sweep(run) })
 	a.onStop("couriers", func(context.Context) error {
 		cancel()
 		running.Wait()

@@ -4,7 +4,9 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"net/url"
 	"strings"
+	"time"
 
 	"dochook/hooks/sender"
 	"dochook/migrations"
@@ -13,12 +15,14 @@ import (
 // Config is what an operator can set. Each has a flag and an environment
 // variable of the same meaning.
 type Config struct {
-	Listen      string   // host:port; DOCHOOK_LISTEN
-	Database    string   // sqlite:FILE or postgres://…; DOCHOOK_DATABASE
-	AllowTarget []string // CIDRs and hosts that webhooks may call though they are private; DOCHOOK_ALLOW_TARGET
-	AdminToken  string   // key:secret, ensured at each start; DOCHOOK_ADMIN_TOKEN
-	NoMigrate   bool     // leave the schema alone and refuse to start if it is not current
-	Version     string   // stands in the User-Agent
+	Listen      string        // host:port; DOCHOOK_LISTEN
+	Database    string        // sqlite:FILE or postgres://…; DOCHOOK_DATABASE
+	AllowTarget []string      // CIDRs and hosts that webhooks may call though they are private; DOCHOOK_ALLOW_TARGET
+	AdminToken  string        // key:secret, ensured at each start; DOCHOOK_ADMIN_TOKEN
+	PublicURL   string        // under which others reach the service, "" is http:// and Listen; DOCHOOK_PUBLIC_URL
+	JobIdle     time.Duration // an open job without a page for so long fails; 0 is 1 h; DOCHOOK_JOB_IDLE_TIMEOUT
+	NoMigrate   bool          // leave the schema alone and refuse to start if it is not current
+	Version     string        // stands in the User-Agent
 }
 
 // Defaults of Config.
@@ -38,6 +42,12 @@ func (c Config) withDefaults() Config {
 	if c.Version == "" {
 		c.Version = "dev"
 	}
+	if c.PublicURL == "" {
+		c.PublicURL = "http://" + c.Listen
+	}
+	if c.JobIdle <= 0 {
+		c.JobIdle = time.Hour
+	}
 	var targets []string
 	for _, t := range c.AllowTarget {
 		for part := range strings.SplitSeq(t, ",") {
@@ -52,8 +62,14 @@ func (c Config) withDefaults() Config {
 
 // Check finds what is wrong with the settings before anything is opened.
 func (c Config) Check() error {
-	_, err := sender.NewGuard(c.withDefaults().AllowTarget)
-	return err
+	if _, err := sender.NewGuard(c.withDefaults().AllowTarget); err != nil {
+		return err
+	}
+	u, err := url.Parse(c.withDefaults().PublicURL)
+	if err != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https" || u.RawQuery != "" || u.Fragment != "" {
+		return fmt.Errorf("the public URL %q is no http or https URL", c.PublicURL)
+	}
+	return nil
 }
 
 // Masked is the configuration as it may be shown: no password, no token.
@@ -66,7 +82,7 @@ func (c Config) Masked() map[string]any {
 	}
 	return map[string]any{
 		"listen": c.Listen, "database": migrations.Redact(c.Database), "allow_target": c.AllowTarget,
-		"admin_token": token, "migrate": !c.NoMigrate,
+		"admin_token": token, "migrate": !c.NoMigrate, "public_url": c.PublicURL, "job_idle_timeout": c.JobIdle.String(),
 	}
 }
 
@@ -78,12 +94,12 @@ func (c Config) Print(out io.Writer, asJSON bool) error {
 		e.SetIndent("", "  ")
 		return e.Encode(masked)
 	}
-	for _, key := range []string{"listen", "database", "allow_target", "admin_token", "migrate"} {
+	for _, key := range []string{"listen", "database", "allow_target", "admin_token", "migrate", "public_url", "job_idle_timeout"} {
 		v := masked[key]
 		if list, ok := v.([]string); ok {
 			v = strings.Join(list, ", ")
 		}
-		if _, err := fmt.Fprintf(out, "%-13s %v\n", key, v); err != nil {
+		if _, err := fmt.Fprintf(out, "%-16s %v\n", key, v); err != nil {
 			return err
 		}
 	}

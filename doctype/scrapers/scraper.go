@@ -1,4 +1,3 @@
-// Package scrapers keeps scrapers: the recurring things that run jobs, each feeding one DocType.
 package scrapers
 
 import (

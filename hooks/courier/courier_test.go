@@ -16,6 +16,7 @@ import (
 
 	"dochook/doctype"
 	"dochook/doctype/documents"
+	"dochook/doctype/jobs"
 	"dochook/doctype/query"
 	"dochook/hooks"
 	"dochook/hooks/courier"
@@ -88,10 +89,22 @@ type house struct {
 	t      *testing.T
 	db     *migrations.DB
 	docs   *documents.Service
+	jobs   *jobs.Service
 	hooks  *hooks.Service
 	ledger *ledger.Store
 	engine *courier.Engine
 	stop   func()
+}
+
+type pages struct{ *jobs.Service }
+
+func (p pages) Columns(ctx context.Context, docType string) ([]hooks.Column, error) {
+	columns, err := p.Service.Columns(ctx, docType)
+	var out []hooks.Column
+	for _, c := range columns {
+		out = append(out, hooks.Column(c))
+	}
+	return out, err
 }
 
 func build(t *testing.T, db *migrations.DB) *house {
@@ -103,7 +116,8 @@ func build(t *testing.T, db *migrations.DB) *house {
 	h := &house{t: t, db: db, ledger: ledger.New(db)}
 	h.docs = documents.New(db, documents.Options{Committed: func(d []string) { h.engine.Wake(d) }})
 	h.hooks = hooks.New(db, guard, h.ledger, hooks.Options{Changed: func() { h.engine.Review() }})
-	h.engine = courier.New(h.docs.Log(), h.hooks, h.ledger, guard, courier.Options{Exclusive: !db.Postgres()})
+	h.jobs = jobs.New(db, h.docs, jobs.Options{Hooks: h.hooks})
+	h.engine = courier.New(h.docs.Log(), h.hooks, h.ledger, guard, courier.Options{Exclusive: !db.Postgres(), Pages: pages{h.jobs}})
 	return h
 }
 

@@ -16,6 +16,7 @@ import (
 	"dochook/hooks"
 	"dochook/hooks/batch"
 	"dochook/hooks/ledger"
+	"dochook/hooks/outbound"
 	"dochook/hooks/sender"
 )
 
@@ -251,7 +252,8 @@ func (e *Engine) wants(ctx context.Context) (map[string]wanted, error) {
 	out := make(map[string]wanted, len(active)+len(e.subscribers))
 	for _, c := range active {
 		out[hooks.Walker(c.Name)] = wanted{c.Version, func() target {
-			return &webhookTarget{webhook: c, userAgent: e.agent, sources: e.sources, client: sender.NewClient(sender.ClientOptions{Guard: e.guard, MaxConns: c.MaxInFlight})}
+			client := sender.NewClient(sender.ClientOptions{Guard: e.guard, MaxConns: c.MaxInFlight})
+			return &webhookTarget{outbound.New(c, client, e.agent, e.sources)}
 		}, time.Duration(c.Timeout) * time.Second}
 	}
 	for name, t := range e.subscribers {
@@ -297,12 +299,12 @@ func (e *Engine) walk(stop, hard context.Context, r *running) {
 	defer r.hard()
 	defer r.stop()
 	if t, ok := r.walker.target.(*webhookTarget); ok {
-		defer t.close()
+		defer t.Close()
 	}
 	err := r.walker.run(stop, hard)
 	// While the lease is still held: nobody starts it again in between.
 	if t, ok := r.walker.target.(*webhookTarget); ok && r.walker.off != "" && err == nil {
-		e.switchOff(context.WithoutCancel(stop), t.webhook, r.walker.off)
+		e.switchOff(context.WithoutCancel(stop), t.Webhook, r.walker.off)
 	}
 	if err == nil {
 		if err = e.store.Release(context.WithoutCancel(stop), r.walker.lease); err == nil {

@@ -3,13 +3,13 @@ package courier
 import (
 	"context"
 	"encoding/json"
-	"maps"
-	"net/http"
 	"time"
 
 	"dochook/doctype"
 	"dochook/hooks"
+	"dochook/hooks/batch"
 	"dochook/hooks/ledger"
+	"dochook/hooks/outbound"
 	"dochook/hooks/sender"
 )
 
@@ -23,8 +23,7 @@ type Preview struct {
 // Preview renders an event without sending it: the request is the one a
 // delivery would send, signature and all.
 func (e *Engine) Preview(ctx context.Context, c *hooks.Compiled, ev *doctype.Event) Preview {
-	t := &webhookTarget{webhook: c, userAgent: e.agent, sources: e.sourcesOf(ev)}
-	sh := &shipment{event: *ev, loaded: true, id: deliveryID(hooks.Walker(c.Name), ev, 0)}
+	t := outbound.New(c, nil, e.agent, e.sourcesOf(ev))
 	p := Preview{Fires: true, Why: "the event and the condition match"}
 	if !c.Enabled { // often previewed before it is switched on
 		p.Why += "; but the webhook is disabled, and nothing is sent until it is enabled"
@@ -35,23 +34,22 @@ func (e *Engine) Preview(ctx context.Context, c *hooks.Compiled, ev *doctype.Eve
 			p.Why = "none of the monitored fields changed"
 		}
 	}
-	request, _, refused := t.request(ctx, sh)
+	request, _, refusal := t.Make(ctx, ev, nil)
 	switch {
-	case refused == nil:
-	case refused.verdict == split:
+	case refusal == nil:
+	case refusal.Kind == outbound.Split:
 		p.Why += "; it comes in parts, and this is the first"
-		request, _ = t.render(ctx, ev, &refused.parts[0])
-	case refused.verdict == unwanted:
+		request, _ = t.Render(ctx, ev, &refusal.Parts[0])
+	case refusal.Kind == outbound.Unwanted:
 		p.Fires, p.Why = false, "the condition does not hold"
-		if rendered, err := t.render(ctx, ev, nil); err == nil {
+		if rendered, err := t.Render(ctx, ev, nil); err == nil {
 			request = rendered
 		}
 	default:
-		p.Fires, p.Why = false, refused.detail.Error
+		p.Fires, p.Why = false, refusal.Message
 	}
 	if request != nil {
-		at := time.Now()
-		request.Header = t.headers(sh.id, at, request)
+		request.Header = t.Headers(deliveryID(hooks.Walker(c.Name), ev, 0), time.Now(), request)
 		p.Request = request
 	}
 	return p
@@ -59,44 +57,25 @@ func (e *Engine) Preview(ctx context.Context, c *hooks.Compiled, ev *doctype.Eve
 
 // Try sends an event to a webhook now, whatever its state, and records nothing.
 func (e *Engine) Try(ctx context.Context, c *hooks.Compiled, ev *doctype.Event) (ledger.Attempt, error) {
-	t := e.oneOff(c)
-	defer t.close()
-	t.sources = e.sourcesOf(ev)
-	rendered, err := t.render(ctx, ev, nil)
+	t := e.oneOff(c, e.sourcesOf(ev))
+	defer t.Close()
+	rendered, err := t.Render(ctx, ev, nil)
 	if err != nil {
 		return ledger.Attempt{}, err
 	}
 	id := deliveryID(hooks.Walker(c.Name), ev, 0)
-	a := t.send(ctx, id, rendered)
+	a := t.Send(ctx, id, rendered)
 	return attemptOf(id, 1, &a, rendered), nil
 }
 
-// render makes the request of an event whatever the condition says, of a batch that of one part: nil is the first.
-func (t *webhookTarget) render(ctx context.Context, ev *doctype.Event, part *hooks.Part) (*hooks.Request, error) {
-	r, err := safely(func() (hooks.Request, error) {
-		if !t.webhook.Batched() {
-			return t.webhook.Render(ev)
-		}
-		if part == nil {
-			parts, err := t.sources.Cut(ctx, t.webhook, ev)
-			if err != nil || len(parts) == 0 {
-				parts = []hooks.Part{{N: 1, Of: 1}}
-			}
-			part = &parts[0]
-		}
-		return t.sources.Render(ctx, t.webhook, ev, *part)
-	})
-	return &r, err
-}
-
-func (e *Engine) oneOff(c *hooks.Compiled) *webhookTarget {
-	return &webhookTarget{webhook: c, userAgent: e.agent, sources: e.sources, client: sender.NewClient(sender.ClientOptions{Guard: e.guard, MaxConns: 1})}
+func (e *Engine) oneOff(c *hooks.Compiled, sources batch.Sources) *outbound.Target {
+	return outbound.New(c, sender.NewClient(sender.ClientOptions{Guard: e.guard, MaxConns: 1}), e.agent, sources)
 }
 
 func attemptOf(id string, n int64, a *sender.Attempt, r *hooks.Request) ledger.Attempt {
 	return ledger.Attempt{
 		Delivery: id, N: n, At: a.At.UnixMicro(), HTTPStatus: a.Status, Reason: string(a.Reason),
-		DurationUS: a.Duration.Microseconds(), Detail: detailOf(a, r),
+		DurationUS: a.Duration.Microseconds(), Detail: outbound.Detail(a, r),
 	}
 }
 
@@ -123,8 +102,8 @@ func (e *Engine) Resend(ctx context.Context, id string) (ledger.Attempt, error) 
 	if len(events) == 0 || events[0].ID != l.EventID {
 		return ledger.Attempt{}, &ledger.Error{CodeWord: ledger.CodeNotFound, Message: "the event of this delivery is no longer in the log"}
 	}
-	t := e.oneOff(c)
-	defer t.close()
+	t := e.oneOff(c, e.sources)
+	defer t.Close()
 	var part *hooks.Part
 	if len(l.Detail.Part) > 0 {
 		part = new(hooks.Part)
@@ -132,23 +111,12 @@ func (e *Engine) Resend(ctx context.Context, id string) (ledger.Attempt, error) 
 			return ledger.Attempt{}, err
 		}
 	}
-	rendered, err := t.render(ctx, &events[0], part)
+	rendered, err := t.Render(ctx, &events[0], part)
 	if err != nil {
 		return ledger.Attempt{}, err
 	}
-	sent := t.send(ctx, id, rendered)
+	sent := t.Send(ctx, id, rendered)
 	a := attemptOf(id, l.Attempts+1, &sent, rendered)
 	// What was sent is recorded even if the caller has gone.
 	return a, e.store.Resent(context.WithoutCancel(ctx), id, a, sent.Class() == sender.Delivered)
-}
-
-// headers are all headers of one attempt.
-func (t *webhookTarget) headers(id string, at time.Time, r *hooks.Request) http.Header {
-	h := make(http.Header, len(r.Header)+6)
-	maps.Copy(h, r.Header)
-	h["User-Agent"] = []string{t.userAgent}
-	h["Webhook-Id"] = []string{id}
-	h["Webhook-Timestamp"] = []string{formatUnix(at)}
-	sender.Sign(h, id, at, r.Body, t.webhook.Secrets(at))
-	return h
 }

@@ -5,18 +5,14 @@ import (
 	"crypto/sha256"
 	"encoding/base32"
 	"encoding/json"
-	"errors"
-	"fmt"
-	"runtime/debug"
 	"strconv"
 	"time"
 
 	"dochook/doctype"
 	"dochook/hooks"
-	"dochook/hooks/batch"
 	"dochook/hooks/ledger"
+	"dochook/hooks/outbound"
 	"dochook/hooks/sender"
-	"dochook/mapping"
 )
 
 // verdict is what one attempt means for its delivery.
@@ -70,9 +66,9 @@ type settings struct {
 	orderKey  func(e *doctype.Event) string // what events must not overtake each other under
 	batched   bool                          // shipments can be about several entries
 	jobEvents bool                          // no other entries are wanted
-	inFlight int
-	timeout  time.Duration
-	policy   sender.Policy
+	inFlight  int
+	timeout   time.Duration
+	policy    sender.Policy
 }
 
 // Keys of order.
@@ -100,57 +96,54 @@ func deliveryID(walker string, e *doctype.Event, part int64) string {
 }
 
 // webhookTarget sends to a webhook's URL.
-type webhookTarget struct {
-	webhook   *hooks.Compiled
-	client    *sender.Client
-	userAgent string
-	sources   batch.Sources
-}
+type webhookTarget struct{ *outbound.Target }
 
 func (t *webhookTarget) wants(e, before *doctype.Event) bool {
-	if t.webhook.Batched() {
-		return t.webhook.Anchors(e, before)
+	if t.Webhook.Batched() {
+		return t.Webhook.Anchors(e, before)
 	}
-	return t.webhook.Wants(e)
+	return t.Webhook.Wants(e)
 }
 
-func (t *webhookTarget) close() { t.client.Close() }
-
 func (t *webhookTarget) settings() settings {
-	attempts, schedule := t.webhook.Policy()
+	attempts, schedule := t.Webhook.Policy()
 	key := byDocument
 	switch {
-	case t.webhook.Ordering == "none":
+	case t.Webhook.Ordering == "none":
 		key = byPosition
-	case t.webhook.Batched():
+	case t.Webhook.Batched():
 		key = byBatch
 	}
 	return settings{
-		orderKey: key, batched: t.webhook.Batched(), jobEvents: t.webhook.JobEventsOnly(),
-		inFlight: t.webhook.MaxInFlight,
-		timeout:  time.Duration(t.webhook.Timeout) * time.Second,
+		orderKey: key, batched: t.Webhook.Batched(), jobEvents: t.Webhook.OnlyJobEvents(),
+		inFlight: t.Webhook.MaxInFlight,
+		timeout:  time.Duration(t.Webhook.Timeout) * time.Second,
 		policy:   sender.Policy{Attempts: attempts, Schedule: schedule},
 	}
 }
 
 func (t *webhookTarget) ship(ctx context.Context, sh *shipment) outcome {
 	o := outcome{shipment: sh}
-	request, stored, refused := t.request(ctx, sh)
-	if refused != nil {
-		refused.shipment = sh
-		return *refused
+	request, stored, refusal := t.Make(ctx, &sh.event, sh.request)
+	if refusal != nil {
+		o.verdict, o.reason, o.parts = verdictsOf[refusal.Kind], refusal.Reason, refusal.Parts
+		o.attempt.At, o.detail = time.Now(), ledger.Detail{Error: refusal.Message, Webhook: t.Webhook.Version}
+		return o
 	}
-	o.attempt = t.send(ctx, sh.id, request)
-	o.detail = detailOf(&o.attempt, request)
-	o.detail.Webhook = t.webhook.Version
+	o.attempt = t.Send(ctx, sh.id, request)
+	o.detail = outbound.Detail(&o.attempt, request)
+	o.detail.Webhook = t.Webhook.Version
 	o.reason = string(o.attempt.Reason)
 	o.verdict = verdictOf(&o.attempt)
-	if o.verdict == again || o.verdict == gone {
-		if !stored {
-			o.request, _ = json.Marshal(request) // strings and bytes always encode
-		}
+	if !stored && (o.verdict == again || o.verdict == gone) {
+		o.request, _ = json.Marshal(request) // strings and bytes always encode
 	}
 	return o
+}
+
+// verdictsOf say what a request that was not made means for its delivery.
+var verdictsOf = map[outbound.Kind]verdict{
+	outbound.Unwanted: unwanted, outbound.Skipped: skipped, outbound.Final: dead, outbound.Canceled: canceled, outbound.Split: split,
 }
 
 func verdictOf(a *sender.Attempt) verdict {
@@ -169,150 +162,6 @@ func verdictOf(a *sender.Attempt) verdict {
 	default:
 		return again
 	}
-}
-
-// request renders the shipment, or takes what was rendered for its first
-// attempt. What cannot be rendered is refused for good.
-func (t *webhookTarget) request(ctx context.Context, sh *shipment) (r *hooks.Request, stored bool, refused *outcome) {
-	var part *hooks.Part
-	if sh.request != nil {
-		r = new(hooks.Request)
-		if err := json.Unmarshal(sh.request, r); err == nil {
-			if r.URL != "" {
-				return r, true, nil
-			}
-			part = r.Part
-		}
-	}
-	now := sender.Attempt{At: time.Now()}
-	refuse := func(v verdict, reason string, err error) *outcome {
-		return &outcome{verdict: v, attempt: now, reason: reason, detail: ledger.Detail{Error: clientText(err), Webhook: t.webhook.Version}}
-	}
-	if sh.event.Hops >= hooks.MaxHops {
-		return nil, false, refuse(skipped, "loop", fmt.Errorf("%w: %d webhooks in a row led to this event", errLoop, sh.event.Hops))
-	}
-	if t.webhook.Batched() {
-		r, refused = t.batch(ctx, sh, part, refuse)
-		return r, false, refused
-	}
-	holds, err := safely(func() (bool, error) { return t.webhook.Holds(&sh.event) })
-	if err != nil {
-		return nil, false, refuse(skipped, "condition", err)
-	}
-	if !holds {
-		return nil, false, refuse(unwanted, "", nil)
-	}
-	rendered, err := safely(func() (hooks.Request, error) { return t.webhook.Render(&sh.event) })
-	if err != nil {
-		return nil, false, refuse(dead, renderReason(err), err)
-	}
-	return &rendered, false, nil
-}
-
-func renderReason(err error) string {
-	if doctype.CodeOf(err) == "too_large" {
-		return "render_too_large"
-	}
-	return "render"
-}
-
-// batch makes the request of a batch, or of the part of it that the shipment is. A batch of several parts is split first.
-func (t *webhookTarget) batch(ctx context.Context, sh *shipment, part *hooks.Part, refuse func(verdict, string, error) *outcome) (*hooks.Request, *outcome) {
-	if part == nil {
-		parts, err := t.sources.Cut(ctx, t.webhook, &sh.event)
-		switch {
-		case err != nil:
-			return nil, t.batchTrouble(ctx, err, refuse)
-		case len(parts) == 0:
-			return nil, refuse(unwanted, "", nil)
-		case len(parts) > 1:
-			return nil, &outcome{verdict: split, parts: parts}
-		}
-		part = &parts[0]
-	}
-	r, err := t.sources.Render(ctx, t.webhook, &sh.event, *part)
-	if err != nil {
-		return nil, t.batchTrouble(ctx, err, refuse)
-	}
-	return &r, nil
-}
-
-// batchTrouble tells what no attempt can mend from what stops every attempt.
-func (t *webhookTarget) batchTrouble(ctx context.Context, err error, refuse func(verdict, string, error) *outcome) *outcome {
-	switch code := doctype.CodeOf(err); {
-	case ctx.Err() != nil:
-		return refuse(canceled, "", nil)
-	case code == hooks.CodeInvalidCondition:
-		return refuse(skipped, "condition", err)
-	case code == doctype.CodeNotFound:
-		return refuse(dead, "expired", err)
-	default:
-		return refuse(dead, renderReason(err), err)
-	}
-}
-
-// requestOf is how a part is stored that was not rendered yet.
-func requestOf(p *hooks.Part) []byte {
-	text, _ := json.Marshal(hooks.Request{Part: p}) // numbers always encode
-	return text
-}
-
-var errLoop = errors.New("loop")
-
-// safely turns a panic of rendering into an error of its delivery.
-func safely[T any](fn func() (T, error)) (out T, err error) {
-	defer func() {
-		if p := recover(); p != nil {
-			err = fmt.Errorf("panic: %v\n%s", p, debug.Stack())
-		}
-	}()
-	return fn()
-}
-
-func clientText(err error) string {
-	switch coded := (*hooks.Error)(nil); {
-	case err == nil:
-		return ""
-	case errors.As(err, &coded):
-		return coded.Error()
-	case errors.Is(err, errLoop):
-		return err.Error()
-	}
-	if mapped, ok := errors.AsType[*mapping.Error](err); ok {
-		return mapped.Error()
-	}
-	return "the request could not be made"
-}
-
-// send signs and makes one attempt.
-func (t *webhookTarget) send(ctx context.Context, id string, r *hooks.Request) sender.Attempt {
-	at := time.Now()
-	h := t.headers(id, at, r)
-	return t.client.Send(ctx, sender.Request{
-		Method: r.Method, URL: r.URL, Header: h, Body: r.Body,
-		Timeout: time.Duration(t.webhook.Timeout) * time.Second,
-	})
-}
-
-func detailOf(a *sender.Attempt, r *hooks.Request) ledger.Detail {
-	d := ledger.Detail{
-		Part: partOf(r), Method: r.Method, URL: r.Host(), Bytes: len(r.Body), Address: a.Address, TLSVersion: a.TLSVersion, Reused: a.Reused,
-		DNSUS: a.DNS.Microseconds(), ConnectUS: a.Connect.Microseconds(), TLSUS: a.TLS.Microseconds(), FirstByteUS: a.FirstByte.Microseconds(),
-		Limit: a.Limit, Error: a.Error, RetryAfterUS: a.RetryAfter.Microseconds(), Note: a.BodyNote, Body: string(a.ResponseBody),
-	}
-	if len(a.ResponseHeader) > 0 {
-		d.Headers = a.ResponseHeader
-	}
-	return d
-}
-
-// partOf is the part of a batch as a delivery's detail keeps it, to be sent again.
-func partOf(r *hooks.Request) json.RawMessage {
-	if r.Part == nil {
-		return nil
-	}
-	text, _ := json.Marshal(r.Part) // numbers always encode
-	return text
 }
 
 // Handler is a durable subscriber's function. An error, or a panic, makes the
@@ -366,7 +215,7 @@ func (t *subscriberTarget) ship(ctx context.Context, sh *shipment) outcome {
 	o.attempt.At = time.Now()
 	callCtx, cancel := context.WithTimeout(ctx, t.settings().timeout)
 	defer cancel()
-	_, err := safely(func() (struct{}, error) { return struct{}{}, t.fn(callCtx, sh.event) })
+	_, err := outbound.Safely(func() (struct{}, error) { return struct{}{}, t.fn(callCtx, sh.event) })
 	o.attempt.Duration = time.Since(o.attempt.At)
 	switch {
 	case err == nil:

@@ -11,6 +11,7 @@ import (
 	"dochook/doctype"
 	"dochook/doctype/eventlog"
 	"dochook/hooks/ledger"
+	"dochook/hooks/outbound"
 )
 
 const (
@@ -227,7 +228,7 @@ func (w *walker) fetchOf(events []doctype.Event, limit int, after int64, err err
 func (w *walker) doctype() string {
 	switch t := w.target.(type) {
 	case *webhookTarget:
-		return t.webhook.WebhookDocType
+		return t.Webhook.WebhookDocType
 	case *subscriberTarget:
 		return t.options.DocType
 	default:
@@ -361,7 +362,7 @@ func (w *walker) split(o *outcome) {
 	parts := make([]*shipment, len(o.parts))
 	for i := range o.parts {
 		sh := &shipment{key: ledger.Key{Pos: anchor.key.Pos, Part: int64(i)}, order: anchor.order, id: deliveryID(w.name, &anchor.event, int64(i))}
-		sh.part = requestOf(&o.parts[i])
+		sh.part = outbound.Kept(&o.parts[i])
 		parts[i] = sh
 		retry := ledger.Retry{Key: sh.key, OrderKey: sh.order, Delivery: sh.id, Request: sh.part}
 		if i == 0 {

@@ -62,7 +62,7 @@ type Delivery struct {
 type Detail struct {
 	Method       string              `json:"method,omitempty"`
 	URL          string              `json:"url,omitempty"`
-	Bytes        int                 `json:"bytes"` // of the body sent
+	Bytes        int                 `json:"bytes"`          // of the body sent
 	Part         json.RawMessage     `json:"part,omitempty"` // of a batch
 	Webhook      int64               `json:"webhook_version,omitempty"`
 	Address      string              `json:"address,omitempty"`

@@ -1,4 +1,4 @@
-package hooks
+package definition
 
 import "fmt"
 
@@ -41,8 +41,13 @@ func (e *Error) ClientMessage() string { return e.Error() }
 // Unwrap returns the cause.
 func (e *Error) Unwrap() error { return e.Err }
 
-func errorf(code, field, format string, args ...any) *Error {
+// Errorf makes an Error.
+func Errorf(code, field, format string, args ...any) *Error {
 	return &Error{CodeWord: code, Field: field, Message: fmt.Sprintf(format, args...)}
+}
+
+func errorf(code, field, format string, args ...any) *Error {
+	return Errorf(code, field, format, args...)
 }
 
 func wrap(doing string, err error) error {
