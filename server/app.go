@@ -21,6 +21,7 @@ import (
 	"dochook/hooks/sender"
 	"dochook/migrations"
 	"dochook/server/access"
+	"dochook/server/rest/feed"
 )
 
 // webhooksChannel tells other processes on the same PostgreSQL that webhooks or
@@ -50,6 +51,7 @@ type App struct {
 	log     *slog.Logger
 	options Options
 	handler http.Handler
+	feed    *feed.Broadcast
 	started time.Time
 
 	mu       sync.Mutex
@@ -69,7 +71,7 @@ func New(db *migrations.DB, config Config, o Options) (*App, error) {
 	if err != nil {
 		return nil, err
 	}
-	a := &App{db: db, config: config, log: o.Logger, options: o}
+	a := &App{db: db, config: config, log: o.Logger, options: o, feed: &feed.Broadcast{}}
 	if a.log == nil {
 		a.log = slog.New(slog.DiscardHandler)
 	}
@@ -102,7 +104,11 @@ func (p pages) Columns(ctx context.Context, docType string) ([]hooks.Column, err
 	return out, err
 }
 
-func (a *App) wake(doctypes []string) { a.Couriers.Wake(doctypes) }
+// wake tells all who follow the log that it has grown; nil is of any DocType.
+func (a *App) wake(doctypes []string) {
+	a.Couriers.Wake(doctypes)
+	a.feed.Notify()
+}
 
 // announce tells other processes to read definitions anew.
 func (a *App) announce() {
@@ -133,7 +139,7 @@ func (a *App) Start(ctx context.Context) error {
 	var running sync.WaitGroup
 	running.Go(func() { a.Couriers.Run(run) })
 	if a.db.Postgres() {
-		running.Go(func() { a.listen(run, eventlog.Channel, func(string) { a.Couriers.Wake(nil) }) })
+		running.Go(func() { a.listen(run, eventlog.Channel, func(string) { a.wake(nil) }) })
 		running.Go(func() {
 			a.listen(run, definitionsChannel, func(string) {
 				a.Documents.Forget()
@@ -187,6 +193,7 @@ func (a *App) http() *http.Server {
 		ErrorLog:          slog.NewLogLogger(a.log.Handler(), slog.LevelWarn),
 	}
 	a.onStop("http", func(ctx context.Context) error {
+		a.feed.Close() // a stream would never end of itself
 		if err := s.Shutdown(ctx); err != nil {
 			return errors.Join(err, s.Close())
 		}

@@ -10,8 +10,11 @@ import (
 
 	"dochook/doctype/record"
 	"dochook/migrations"
+	"dochook/server/graph"
 	"dochook/server/rest"
+	"dochook/server/rest/bulk"
 	"dochook/server/rest/collection"
+	"dochook/server/rest/scraping"
 	"dochook/server/web"
 )
 
@@ -29,22 +32,35 @@ type route struct {
 const (
 	documentBytes = record.MaxSize + 1<<20 // a record and the fields around it
 	smallBytes    = 64 << 10               // queries
-	actionTime    = time.Minute            // a test waits for somebody else's answer
+	actionTime    = 5 * time.Minute        // a job's end may remove many documents; a test waits for somebody else's answer
 )
 
+// handlers are the faces of the service.
+type handlers struct {
+	*rest.Handlers
+
+	scraping *scraping.Handlers
+	graph    *graph.Handler
+}
+
 // table is every route of the service.
-func (a *App) table(h *rest.Handlers) []route {
+func (a *App) table(h *handlers) []route {
 	read := web.Limits{Body: smallBytes}
 	write := web.Limits{Body: documentBytes}
 	act := web.Limits{Body: documentBytes, Timeout: actionTime}
+	stream := web.Limits{Body: smallBytes, Stream: true}
 	bulk := web.Limits{Stream: true}
+	end := web.Limits{Body: smallBytes, Timeout: actionTime}
 	routes := []route{
 		{"GET", "/", web.Public, read, h.Root},
 		{"GET", "/healthz", web.Public, read, h.Healthz},
 		{"GET", "/readyz", web.Public, read, h.Readyz},
 
 		{"POST", "/api/ingest/:doctype", web.Writer, bulk, h.Ingest},
-		{"GET", "/api/events", web.Reader, read, h.Events},
+		{"GET", "/api/events", web.Reader, stream, h.Events},
+
+		{"POST", "/graphql", web.Admin, web.Limits{Body: 256 << 10}, h.graph.Serve},
+		{"GET", "/graphql", web.Admin, read, h.graph.Serve},
 
 		{"GET", "/api/method/ping", web.Public, read, h.Ping},
 		{"POST", "/api/method/ping", web.Public, read, h.Ping},
@@ -71,17 +87,44 @@ func (a *App) table(h *rest.Handlers) []route {
 			route{"DELETE", v + "/:doctype/*name", web.Writer, read, h.Delete},
 		)
 	}
-	return routes
+	scrapers, job := h.scraping, "/scrapers/jobs/:id"
+	return append(routes, []route{
+		{"GET", "/scrapers", web.Reader, read, scrapers.List},
+		{"GET", "/scrapers/:scraper", web.Reader, read, scrapers.Get},
+		{"GET", "/scrapers/:scraper/jobs", web.Reader, read, scrapers.OfScraper},
+		{"POST", "/scrapers/:scraper/jobs", web.Writer, write, scrapers.Create},
+
+		{"GET", "/scrapers/jobs", web.Reader, read, scrapers.AllJobs},
+		{"GET", job, web.Reader, read, scrapers.Job},
+		{"DELETE", job, web.Writer, end, scrapers.Stop},
+		{"POST", job + "/start", web.Writer, read, scrapers.Start},
+		{"POST", job + "/finish", web.Writer, act, scrapers.Finish},
+		{"POST", job + "/approve", web.Writer, end, scrapers.Approve},
+		{"POST", job + "/discard", web.Writer, end, scrapers.Discard},
+		{"GET", job + "/removals", web.Reader, read, scrapers.Removals},
+		{"POST", job + "/results", web.Writer, bulk, scrapers.Feed},
+		{"GET", job + "/results", web.Reader, read, scrapers.Results},
+		{"GET", job + "/results.json", web.Reader, stream, scrapers.ResultsJSON},
+		{"GET", job + "/results.ndjson", web.Reader, stream, scrapers.ResultsNDJSON},
+		{"GET", job + "/results.csv", web.Reader, stream, scrapers.ResultsCSV},
+	}...)
 }
 
 // handlers makes the faces of the service.
-func (a *App) handlers() *rest.Handlers {
-	return rest.New(rest.Services{
-		Services: collection.Services{
-			Documents: a.Documents, Webhooks: a.Webhooks, Ledger: a.Ledger, Couriers: a.Couriers, Keys: a.Keys,
-		},
-		Schema: func(ctx context.Context) error { return migrations.Check(ctx, a.db) },
-	}, rest.Options{Version: a.config.Version})
+func (a *App) handlers() *handlers {
+	intake := bulk.New(a.Documents, a.Jobs)
+	return &handlers{
+		Handlers: rest.New(rest.Services{
+			Services: collection.Services{
+				Documents: a.Documents, Webhooks: a.Webhooks, Ledger: a.Ledger, Couriers: a.Couriers, Keys: a.Keys,
+				Scrapers: a.Scrapers, Jobs: a.Jobs,
+			},
+			Bulk:   intake,
+			Schema: func(ctx context.Context) error { return migrations.Check(ctx, a.db) },
+		}, rest.Options{Version: a.config.Version, Feed: a.feed}),
+		scraping: scraping.New(scraping.Services{Scrapers: a.Scrapers, Jobs: a.Jobs, Bulk: intake}, scraping.Options{BaseURL: a.config.PublicURL}),
+		graph:    graph.New(graph.Services{Webhooks: a.Webhooks, Scrapers: a.Scrapers}, graph.Options{Logger: a.log}),
+	}
 }
 
 // routes is the router. Paths stay escaped up to the handlers: the router's own

@@ -305,8 +305,6 @@ func TestDocTypes(t *testing.T) {
 		}
 		s.refused(no{417, "invalid", "autoname"}, "POST", "/api/resource/DocType", `{"name":"X","autoname":"field:"}`)
 		s.refused(no{417, "invalid", "shape"}, "POST", "/api/resource/DocType", `{"name":"X","shape":1}`)
-		s.refused(no{404, "not_found", "does not exist in this version"}, "GET", "/api/resource/Scraper", "")
-		s.refused(no{404, "not_found", "does not exist in this version"}, "POST", "/api/resource/Scrape%20Job", "{}")
 		s.refused(no{404, "not_found", "Nothing"}, "GET", "/api/resource/Nothing", "")
 		s.must("DELETE", "/api/resource/Shop%2FItem%20%C3%BC/x", "")
 		s.must("DELETE", "/api/resource/DocType/Shop%2FItem%20%C3%BC", "")

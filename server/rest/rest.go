@@ -2,16 +2,18 @@ package rest
 
 import (
 	"context"
-	"sync"
 	"time"
 
+	"dochook/server/rest/bulk"
 	"dochook/server/rest/collection"
+	"dochook/server/rest/feed"
 )
 
 // Services are what the handlers answer for; all are required.
 type Services struct {
 	collection.Services
 
+	Bulk *bulk.Intake
 	// Schema is nil when the database answers and its schema is the one this
 	// program needs.
 	Schema func(ctx context.Context) error
@@ -21,6 +23,9 @@ type Services struct {
 type Options struct {
 	// Version is shown at "/". Default "dev".
 	Version string
+	// Feed wakes those who follow the log. Default: they look for themselves,
+	// every two seconds.
+	Feed *feed.Broadcast
 }
 
 // Handlers are the handlers of the routes, each a web.Handler.
@@ -31,9 +36,6 @@ type Handlers struct {
 	options Options
 	methods map[string]method
 	now     func() time.Time
-
-	mu   sync.Mutex
-	busy map[string]struct{} // idempotency keys in use by this process
 }
 
 // New returns Handlers on the services; it starts nothing.
@@ -41,7 +43,10 @@ func New(s Services, o Options) *Handlers {
 	if o.Version == "" {
 		o.Version = "dev"
 	}
-	h := &Handlers{Services: s, set: collection.New(s.Services), options: o, now: time.Now, busy: map[string]struct{}{}}
+	if o.Feed == nil {
+		o.Feed = &feed.Broadcast{}
+	}
+	h := &Handlers{Services: s, set: collection.New(s.Services), options: o, now: time.Now}
 	h.methods = h.clientMethods()
 	return h
 }

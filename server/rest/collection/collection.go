@@ -6,7 +6,9 @@ import (
 
 	"dochook/doctype"
 	"dochook/doctype/documents"
+	"dochook/doctype/jobs"
 	"dochook/doctype/query"
+	"dochook/doctype/scrapers"
 	"dochook/hooks"
 	"dochook/hooks/courier"
 	"dochook/hooks/ledger"
@@ -21,13 +23,15 @@ type Services struct {
 	Ledger    *ledger.Store
 	Couriers  *courier.Engine
 	Keys      *access.Service
+	Scrapers  *scrapers.Service
+	Jobs      *jobs.Service
 }
 
 // Set is every collection.
 type Set struct {
 	Services
 
-	builtins map[string]*Collection // nil: reserved for later versions
+	builtins map[string]*Collection
 	now      func() time.Time
 }
 
@@ -37,6 +41,8 @@ const (
 	webhookName  = "Webhook"
 	deliveryName = "Webhook Request Log"
 	keyName      = "API Key"
+	scraperName  = "Scraper"
+	jobName      = "Scrape Job"
 )
 
 // New returns the collections on the services; it starts nothing.
@@ -47,13 +53,11 @@ func New(s Services) *Set {
 		webhookName:  set.webhooks(),
 		deliveryName: set.deliveries(),
 		keyName:      set.keys(),
-		"Scraper":    nil,
-		"Scrape Job": nil,
+		scraperName:  set.scrapers(),
+		jobName:      set.jobs(),
 	}
 	for _, col := range set.builtins {
-		if col != nil {
-			col.builtin = true
-		}
+		col.builtin = true
 	}
 	return set
 }
@@ -96,9 +100,6 @@ func (set *Set) Open(ctx context.Context, docType string, p Purpose) (*Collectio
 	if !builtin {
 		return set.openDocuments(ctx, docType, p)
 	}
-	if col == nil {
-		return nil, web.Errorf("not_found", "doctype", "DocType %s does not exist in this version", docType)
-	}
 	level := col.read
 	if p == Write {
 		level = col.write
@@ -130,8 +131,8 @@ func (set *Set) openDocuments(ctx context.Context, name string, p Purpose) (*Col
 // Name is the DocType's.
 func (col *Collection) Name() string { return col.name }
 
-// Builtin reports whether nobody defined it: then it has neither a definition
-// nor events.
+// Builtin reports whether nobody defined it: then it has no definition, and its
+// documents are not in the log.
 func (col *Collection) Builtin() bool { return col.builtin }
 
 // Known reports whether a list may ask for the field, besides the standard

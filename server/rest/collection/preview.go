@@ -8,6 +8,7 @@ import (
 	"unicode/utf8"
 
 	"dochook/doctype"
+	"dochook/doctype/jobs"
 	"dochook/doctype/query"
 	"dochook/hooks"
 	"dochook/hooks/ledger"
@@ -19,7 +20,7 @@ const previewHistory = 100 // events of a document that are looked through
 
 // tryInput says what a webhook is tried with.
 type tryInput struct {
-	Document string          `json:"document"` // name; "" is the newest one
+	Document string          `json:"document"` // name, or a job's id; "" is the newest one
 	Event    string          `json:"event"`    // "" is the newest the webhook listens to
 	Webhook  json.RawMessage `json:"webhook"`  // a draft: members over the stored webhook, if there is one
 }
@@ -55,7 +56,7 @@ func (set *Set) preview(ctx context.Context, name string, body []byte) ([]byte, 
 	if err != nil {
 		return nil, err
 	}
-	p := set.Couriers.Preview(c, ev)
+	p := set.Couriers.Preview(ctx, c, ev)
 	out := struct {
 		Fires bool   `json:"fires"`
 		Why   string `json:"why"`
@@ -131,7 +132,14 @@ func (set *Set) drafted(ctx context.Context, name string, draft []byte) (*hooks.
 // sample is the event a webhook is tried with: of the log, or, where that has
 // none, one made up from the document as it is.
 func (set *Set) sample(ctx context.Context, c *hooks.Compiled, in tryInput) (*doctype.Event, error) {
-	name := in.Document
+	name, docType := in.Document, c.WebhookDocType
+	if c.OnlyJobEvents() {
+		job, err := set.sampleJob(ctx, c, name)
+		if err != nil {
+			return nil, err
+		}
+		name, docType = job.ID, job.DocType
+	}
 	if name == "" {
 		newest, err := set.Documents.List(ctx, c.WebhookDocType, query.Query{Limit: 1})
 		if err != nil {
@@ -142,7 +150,7 @@ func (set *Set) sample(ctx context.Context, c *hooks.Compiled, in tryInput) (*do
 		}
 		name = newest[0].Name
 	}
-	events, err := set.Documents.Log().History(ctx, c.WebhookDocType, name, previewHistory)
+	events, err := set.Documents.Log().History(ctx, docType, name, previewHistory)
 	if err != nil {
 		return nil, err
 	}
@@ -155,11 +163,35 @@ func (set *Set) sample(ctx context.Context, c *hooks.Compiled, in tryInput) (*do
 	if in.Event == "" && len(events) > 0 {
 		return &events[0], nil
 	}
-	d, err := set.Documents.Get(ctx, c.WebhookDocType, name)
+	if c.OnlyJobEvents() {
+		return nil, web.Errorf("not_found", "document", "job %s has no event yet to try the webhook with", name)
+	}
+	d, err := set.Documents.Get(ctx, docType, name)
 	if err != nil {
 		return nil, err
 	}
 	return madeUp(&d, in.Event), nil
+}
+
+// sampleJob is the job a webhook for job events is tried with: the newest that concerns it.
+func (set *Set) sampleJob(ctx context.Context, c *hooks.Compiled, id string) (jobs.Job, error) {
+	if id != "" {
+		return set.Jobs.Get(ctx, id)
+	}
+	q := query.Query{Limit: 1, Filters: []query.Filter{query.NewFilter("status", query.NotEqual, string(jobs.Pending))}}
+	for field, value := range map[string]string{"doctype": c.WebhookDocType, "scraper": c.Scraper} {
+		if value != "" {
+			q.Filters = append(q.Filters, query.NewFilter(field, query.Equal, value))
+		}
+	}
+	newest, err := set.Jobs.List(ctx, q)
+	if err == nil && len(newest) == 0 {
+		err = web.Errorf("not_found", "document", "there is no job yet to try the webhook with")
+	}
+	if err != nil {
+		return jobs.Job{}, err
+	}
+	return newest[0], nil
 }
 
 func madeUp(d *doctype.Document, kind string) *doctype.Event {

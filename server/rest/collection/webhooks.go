@@ -27,7 +27,8 @@ func (set *Set) webhooks() *Collection {
 		name: webhookName, read: web.Admin, write: web.Admin,
 		known: oneOf("description", "enabled", "webhook_doctype", "webhook_docevent", "events", "fields", "condition", "request_url",
 			"is_dynamic_url", "request_method", "request_structure", "timeout", "webhook_headers", "webhook_data", "webhook_json",
-			"format", "max_in_flight", "ordering", "retry", "enable_security", "webhook_secret"),
+			"format", "max_in_flight", "ordering", "retry", "enable_security", "webhook_secret",
+			"headers_template", "batch", "only_changed", "event_names", "event_fields", "scraper", "job"),
 		list: func(ctx context.Context, q query.Query) ([][]byte, error) {
 			return viewsOf(webhookView)(s.List(ctx, q))
 		},
@@ -80,28 +81,35 @@ type dataRow struct {
 type webhookDoc struct {
 	standard
 
-	Description      string      `json:"description"`
-	Enabled          hooks.Check `json:"enabled"`
-	WebhookDocType   string      `json:"webhook_doctype"`
-	WebhookDocEvent  string      `json:"webhook_docevent"`
-	Events           []string    `json:"events"`
-	Fields           []string    `json:"fields"`
-	Condition        string      `json:"condition"`
-	RequestURL       string      `json:"request_url"`
-	IsDynamicURL     hooks.Check `json:"is_dynamic_url"`
-	RequestMethod    string      `json:"request_method"`
-	RequestStructure string      `json:"request_structure"`
-	Timeout          int         `json:"timeout"`
-	WebhookHeaders   []headerRow `json:"webhook_headers"`
-	WebhookData      []dataRow   `json:"webhook_data"`
-	WebhookJSON      string      `json:"webhook_json"`
-	Format           string      `json:"format"`
-	MaxInFlight      int         `json:"max_in_flight"`
-	Ordering         string      `json:"ordering"`
-	Retry            hooks.Retry `json:"retry"`
-	EnableSecurity   hooks.Check `json:"enable_security"`
-	WebhookSecret    string      `json:"webhook_secret"`
-	Lag              *lag        `json:"lag,omitempty"`
+	Description      string              `json:"description"`
+	Enabled          hooks.Check         `json:"enabled"`
+	WebhookDocType   string              `json:"webhook_doctype"`
+	WebhookDocEvent  string              `json:"webhook_docevent"`
+	Events           []string            `json:"events"`
+	Fields           []string            `json:"fields"`
+	Condition        string              `json:"condition"`
+	RequestURL       string              `json:"request_url"`
+	IsDynamicURL     hooks.Check         `json:"is_dynamic_url"`
+	RequestMethod    string              `json:"request_method"`
+	RequestStructure string              `json:"request_structure"`
+	Timeout          int                 `json:"timeout"`
+	WebhookHeaders   []headerRow         `json:"webhook_headers"`
+	WebhookData      []dataRow           `json:"webhook_data"`
+	WebhookJSON      string              `json:"webhook_json"`
+	HeadersTemplate  string              `json:"headers_template"`
+	Format           string              `json:"format"`
+	Batch            *hooks.Batch        `json:"batch"`
+	OnlyChanged      hooks.Check         `json:"only_changed"`
+	EventNames       map[string]string   `json:"event_names,omitempty"`
+	EventFields      map[string][]string `json:"event_fields,omitempty"`
+	Scraper          string              `json:"scraper"`
+	Job              string              `json:"job,omitempty"`
+	MaxInFlight      int                 `json:"max_in_flight"`
+	Ordering         string              `json:"ordering"`
+	Retry            hooks.Retry         `json:"retry"`
+	EnableSecurity   hooks.Check         `json:"enable_security"`
+	WebhookSecret    string              `json:"webhook_secret"`
+	Lag              *lag                `json:"lag,omitempty"`
 }
 
 // lag is how far a webhook is behind the log.
@@ -125,7 +133,8 @@ func newWebhookDoc(s *hooks.Stored) webhookDoc {
 		Events: s.Events, Fields: append([]string{}, s.Fields...), Condition: s.Condition, RequestURL: s.RequestURL, IsDynamicURL: s.IsDynamicURL,
 		RequestMethod: s.RequestMethod, RequestStructure: s.RequestStructure, Timeout: s.Timeout,
 		WebhookHeaders: make([]headerRow, 0, len(s.WebhookHeaders)), WebhookData: make([]dataRow, 0, len(s.WebhookData)),
-		WebhookJSON: s.WebhookJSON, Format: s.Format, MaxInFlight: s.MaxInFlight, Ordering: s.Ordering, Retry: s.Retry,
+		WebhookJSON: s.WebhookJSON, Format: s.Format, HeadersTemplate: s.HeadersTemplate, Batch: s.Batch, OnlyChanged: s.OnlyChanged,
+		EventNames: s.EventNames, EventFields: s.EventFields, Scraper: s.Scraper, Job: s.Job, MaxInFlight: s.MaxInFlight, Ordering: s.Ordering, Retry: s.Retry,
 		EnableSecurity: s.EnableSecurity,
 	}
 	for i, row := range s.WebhookHeaders {
