@@ -21,6 +21,7 @@ type grammar struct {
 	Serve    cli.Serve    `cmd:"" default:"withargs" help:"Run the service (the default)."`
 	Demo     cli.Demo     `cmd:"" help:"Show everything on real data, in a temporary folder."`
 	Import   cli.Import   `cmd:"" help:"Feed files of records into a DocType."`
+	Jobs     cli.Jobs     `cmd:"" help:"Look at scrape jobs, and decide on what they hold back."`
 	Fixtures cli.Fixtures `cmd:"" help:"Definitions as files, and scenarios."`
 	Migrate  cli.Migrate  `cmd:"" help:"Bring the database's schema up or down."`
 	Keys     cli.Keys     `cmd:"" help:"Make, list and revoke API keys."`

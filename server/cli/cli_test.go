@@ -24,13 +24,13 @@ func TestVersion_and_config(t *testing.T) {
 	if err := json.Unmarshal([]byte(ok(t, dir, "version", "--json")), &build); err != nil || build["version"] == "" || build["go"] == "" {
 		t.Errorf("version --json: %v, %v", build, err)
 	}
-	cmd := command(t.Context(), dir, []string{"DOCHOOK_ADMIN_TOKEN=ops:very-secret-indeed", "DOCHOOK_LISTEN=:9", "DOCHOOK_ALLOW_TARGET=10.0.0.0/8,build.internal"},
+	cmd := command(t.Context(), dir, []string{"DOCHOOK_ADMIN_TOKEN=ops:very-secret-indeed", "DOCHOOK_LISTEN=:9", "DOCHOOK_PUBLIC_URL=https://hooks.example.com/in", "DOCHOOK_JOB_IDLE_TIMEOUT=90m", "DOCHOOK_ALLOW_TARGET=10.0.0.0/8,build.internal"},
 		"config", "--json", "--database", "postgres://u:hidden@db/x")
 	out, err := cmd.Output()
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, want := range []string{`"listen": ":9"`, `"ops:**********"`, `"10.0.0.0/8"`, `"build.internal"`, "postgres://u"} {
+	for _, want := range []string{`"listen": ":9"`, `"ops:**********"`, `"10.0.0.0/8"`, `"build.internal"`, "postgres://u", `"https://hooks.example.com/in"`, `"1h30m0s"`} {
 		if !strings.Contains(string(out), want) {
 			t.Errorf("config lacks %s:\n%s", want, out)
 		}
@@ -65,6 +65,8 @@ func TestErrors(t *testing.T) {
 		"down without yes":     {"migrate down", 2, []string{"--yes"}},
 		"bad database URL":     {"serve --database mysql://x", 2, []string{"must begin with sqlite: or postgres://", "hint: --database"}},
 		"bad target":           {"serve " + anyPort + " --allow-target 300.0.0.0/8", 2, []string{"--allow-target", "300.0.0.0/8"}},
+		"bad public URL":       {"serve " + anyPort + " --public-url ftp://x", 2, []string{"public URL", "ftp://x"}},
+		"bad idle time":        {"serve " + anyPort + " --job-idle-timeout 0s", 2, []string{"--job-idle-timeout"}},
 		"port in use":          {"serve --listen " + taken.Addr().String(), 1, []string{"the address is in use", "--listen"}},
 		"no such address":      {"serve --listen nonsense", 1, []string{"cannot listen on nonsense", "host:port"}},
 		"not a database":       {"serve --database sqlite:not.db", 1, []string{"not a SQLite database"}},
@@ -254,7 +256,7 @@ func TestDemo(t *testing.T) {
 	if n := strings.Count(out, "POST /changes → 200"); n != 78 {
 		t.Errorf("%d requests are shown, not 78", n)
 	}
-	for _, want := range []string{"events in the log", "requests that arrived", "All agree, in each of the 60 runs."} {
+	for _, want := range []string{"events in the log", "requests that arrived", "All agree, in each of the 60 jobs."} {
 		if !strings.Contains(out, want) {
 			t.Errorf("lacks %q", want)
 		}

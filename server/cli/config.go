@@ -1,13 +1,13 @@
 package cli
 
 // Config prints the settings a service would run with, secrets masked.
-type Config struct {
-	Listening
-	Targets
-	NoMigrate bool `help:"As of serve." env:"DOCHOOK_NO_MIGRATE"`
-}
+type Config struct{ Settings }
 
 // Run prints them.
 func (c *Config) Run(g *Globals, s *Streams) error {
-	return config(g, c.Listening, c.Targets, c.NoMigrate).Print(s.Out, g.JSON)
+	settings, err := c.config(g)
+	if err != nil {
+		return err
+	}
+	return settings.Print(s.Out, g.JSON)
 }

@@ -10,6 +10,7 @@ import (
 	"testing"
 
 	"dochook/doctype/documents"
+	"dochook/doctype/scrapers"
 	"dochook/hooks"
 	"dochook/hooks/ledger"
 	"dochook/hooks/sender"
@@ -111,30 +112,34 @@ func TestFixtures_roundtrip(t *testing.T) {
 	for _, dialect := range []string{dbtest.SQLite, dbtest.Postgres} {
 		t.Run(dialect, func(t *testing.T) {
 			dir, database := t.TempDir(), dbtest.URL(t, dialect)
+			write(t, dir, "scraper.json", `{"name":"shop","title":"A shop","feeds":"Product","removal":{"max_removals":3}}`)
 			write(t, dir, "doctypes.json", `[{"doctype":"DocType","name":"Product","autoname":"field:sku","fields":[{"fieldname":"price","fieldtype":"Float","default":2500.0}]}]`)
 			write(t, dir, "webhook.json", `{"name":"w","webhook_doctype":"Product","webhook_docevent":"on_insert","request_url":"https://example.com/<x>","enable_security":1,"webhook_secret":"s3cret"}`)
 			with := func(args ...string) []string { return append([]string{"--database", database, "fixtures"}, args...) }
-			out := ok(t, dir, with("load", "webhook.json", "doctypes.json")...)
-			if out != "created   DocType Product\ncreated   Webhook w\n" {
+			out := ok(t, dir, with("load", "webhook.json", "scraper.json", "doctypes.json")...)
+			if out != "created   DocType Product\ncreated   Scraper shop\ncreated   Webhook w\n" {
 				t.Errorf("load says\n%s", out)
 			}
 			ok(t, dir, with("export", "--out", "defs")...)
 			all := ok(t, dir, with("export")...)
-			if strings.Contains(all, "s3cret") || !strings.Contains(all, `"**********"`) || !strings.Contains(all, "2500.0") || !strings.Contains(all, "/<x>") {
+			if strings.Contains(all, "s3cret") || !strings.Contains(all, `"**********"`) || !strings.Contains(all, "2500.0") || !strings.Contains(all, "/<x>") || !strings.Contains(all, `"max_removals": 3`) {
 				t.Errorf("export is\n%s", all)
 			}
-			out = ok(t, dir, with("load", "defs/doctype.json", "defs/webhook.json")...)
-			if out != "unchanged DocType Product\nunchanged Webhook w\n" {
+			out = ok(t, dir, with("load", "defs/doctype.json", "defs/scraper.json", "defs/webhook.json")...)
+			if out != "unchanged DocType Product\nunchanged Scraper shop\nunchanged Webhook w\n" {
 				t.Errorf("loading the export says\n%s", out)
 			}
-			write(t, dir, "edit.json", `{"name":"w","request_url":"https://example.com/y","webhook_secret":"**********"}`)
-			if out = ok(t, dir, with("load", "edit.json")...); out != "updated   Webhook w\n" {
+			write(t, dir, "edit.json", `[{"name":"w","request_url":"https://example.com/y","webhook_secret":"**********"},{"name":"shop","feeds":"Product","mode":"full"}]`)
+			if out = ok(t, dir, with("load", "edit.json")...); out != "updated   Scraper shop\nupdated   Webhook w\n" {
 				t.Errorf("loading an edit says\n%s", out)
 			}
 			db := dbtest.Open(t, database)
 			w, err := hooks.New(db, &sender.Guard{}, ledger.New(db), hooks.Options{}).Compiled(t.Context(), "w")
 			if err != nil || w.RequestURL != "https://example.com/y" || fmt.Sprint(w.Secrets(w.Modified)) != "[s3cret]" {
 				t.Errorf("stored is %+v, %v", w, err)
+			}
+			if s, err := scrapers.New(db, scrapers.Options{}).Get(t.Context(), "shop"); err != nil || s.Mode != "full" || s.Title != "A shop" {
+				t.Errorf("stored is %+v, %v", s, err)
 			}
 			d, err := documents.New(db, documents.Options{}).DocType(t.Context(), "Product")
 			if err != nil || string(d.Fields[0].Default) != "2500.0" {
@@ -147,14 +152,21 @@ func TestFixtures_roundtrip(t *testing.T) {
 func TestFixtures_over_a_service(t *testing.T) {
 	dir := t.TempDir()
 	p := start(t, dir, tokenEnv(), anyPort)
-	write(t, dir, "defs.json", `[{"name":"Product","autoname":"field:sku"},{"name":"w","webhook_doctype":"Product","webhook_docevent":"on_insert","request_url":"https://example.com/x","webhook_headers":[{"key":"X-A","value":"1"}],"enable_security":1,"webhook_secret":"s3cret"}]`)
+	write(t, dir, "defs.json", `[{"name":"shop","feeds":"Product"},{"name":"Product","autoname":"field:sku"},{"name":"w","webhook_doctype":"Product","webhook_docevent":"on_insert","request_url":"https://example.com/x","webhook_headers":[{"key":"X-A","value":"1"}],"enable_security":1,"webhook_secret":"s3cret"}]`)
 	place := []string{"--server", p.url, "--token", token}
-	if out := ok(t, dir, append([]string{"fixtures", "load", "defs.json"}, place...)...); out != "created   DocType Product\ncreated   Webhook w\n" {
+	if out := ok(t, dir, append([]string{"fixtures", "load", "defs.json"}, place...)...); out != "created   DocType Product\ncreated   Scraper shop\ncreated   Webhook w\n" {
 		t.Errorf("load says\n%s", out)
 	}
+	// A webhook that a job brings along goes with it, and is no definition.
+	if _, err := client(t, p.url).CreateJob(t.Context(), "shop", []byte(`{"webhook":{"url":"https://example.com/job","events":["scraper.job.finished"]}}`)); err != nil {
+		t.Fatal(err)
+	}
+	if out := ok(t, dir, append([]string{"fixtures", "export"}, place...)...); strings.Contains(out, "example.com/job") {
+		t.Errorf("export holds a job's own webhook:\n%s", out)
+	}
 	ok(t, dir, append([]string{"fixtures", "export", "--out", "defs"}, place...)...)
-	out := ok(t, dir, append([]string{"fixtures", "load", filepath.Join("defs", "doctype.json"), filepath.Join("defs", "webhook.json")}, place...)...)
-	if out != "unchanged DocType Product\nunchanged Webhook w\n" {
+	out := ok(t, dir, append([]string{"fixtures", "load", filepath.Join("defs", "doctype.json"), filepath.Join("defs", "scraper.json"), filepath.Join("defs", "webhook.json")}, place...)...)
+	if out != "unchanged DocType Product\nunchanged Scraper shop\nunchanged Webhook w\n" {
 		t.Errorf("loading the export says\n%s", out)
 	}
 }

@@ -11,14 +11,13 @@ import (
 	"time"
 
 	"dochook/fixtures"
-	"dochook/fixtures/peer"
 	"dochook/migrations"
 )
 
 // Fixtures moves definitions in and out as files, and plays scenarios.
 type Fixtures struct {
-	Load   FixturesLoad   `cmd:"" help:"Store the DocTypes and Webhooks in JSON files; what is stored already stays."`
-	Export FixturesExport `cmd:"" help:"Write all DocTypes and Webhooks as JSON, secrets masked."`
+	Load   FixturesLoad   `cmd:"" help:"Store the DocTypes, Scrapers and Webhooks in JSON files; what is stored already stays."`
+	Export FixturesExport `cmd:"" help:"Write all DocTypes, Scrapers and Webhooks as JSON, secrets masked."`
 	Run    FixturesRun    `cmd:"" help:"Play the scenarios built into the program, each on a temporary database."`
 }
 
@@ -39,8 +38,8 @@ func (f *FixturesLoad) Run(ctx context.Context, g *Globals, s *Streams) error {
 		}
 		files = append(files, fixtures.File{Name: name, Data: text})
 	}
-	return f.withDefinitions(ctx, opening{g, f.Targets, creating, g.logger(s.Err)}, func(d definitions, _ *peer.Client, _ *fixtures.Local) error {
-		done, err := fixtures.Load(ctx, d, files)
+	return f.with(ctx, opening{g, f.Targets, creating, g.logger(s.Err)}, func(at *opened) error {
+		done, err := fixtures.Load(ctx, at, files)
 		if g.JSON {
 			if printErr := printJSON(s.Out, append([]fixtures.Loaded{}, done...)); err == nil {
 				err = printErr
@@ -70,14 +69,14 @@ func readFile(s *Streams, name string) ([]byte, error) {
 // FixturesExport writes definitions.
 type FixturesExport struct {
 	Place
-	Out string `help:"Folder to write doctype.json and webhook.json to; without it everything goes to standard output." type:"path" placeholder:"DIR"`
+	Out string `help:"Folder to write doctype.json, scraper.json and webhook.json to; without it everything goes to standard output." type:"path" placeholder:"DIR"`
 }
 
 // Run writes them.
 func (f *FixturesExport) Run(ctx context.Context, g *Globals, s *Streams) error {
 	var files []fixtures.File
-	err := f.withDefinitions(ctx, opening{g, Targets{}, looking, g.logger(s.Err)}, func(d definitions, _ *peer.Client, _ *fixtures.Local) (err error) {
-		files, err = fixtures.Export(ctx, d)
+	err := f.with(ctx, opening{g, Targets{}, looking, g.logger(s.Err)}, func(at *opened) (err error) {
+		files, err = fixtures.Export(ctx, at)
 		return err
 	})
 	if err != nil {

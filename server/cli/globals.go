@@ -6,8 +6,10 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"net"
 	"os"
 	"strings"
+	"time"
 
 	"dochook/migrations"
 	"dochook/server"
@@ -32,18 +34,47 @@ type Targets struct {
 	AllowTarget []string `help:"CIDR or host that webhooks may call though it is private; repeatable, or a comma list." env:"DOCHOOK_ALLOW_TARGET" placeholder:"CIDR|HOST"`
 }
 
-// Listening is the flag of the service's own address.
-type Listening struct {
-	Listen string `help:"Address to listen on, host:port." env:"DOCHOOK_LISTEN" default:"127.0.0.1:8000" placeholder:"ADDRESS"`
+// Settings are the flags of the service.
+type Settings struct {
+	Targets
+	Listen         string        `help:"Address to listen on, host:port." env:"DOCHOOK_LISTEN" default:"127.0.0.1:8000" placeholder:"ADDRESS"`
+	PublicURL      string        `help:"URL under which others reach the service; it stands in answers and bodies. Default: http:// and the address." name:"public-url" env:"DOCHOOK_PUBLIC_URL" placeholder:"URL"`
+	JobIdleTimeout time.Duration `help:"An open job that gets no page for so long has failed." env:"DOCHOOK_JOB_IDLE_TIMEOUT" default:"1h" placeholder:"DURATION"`
+	NoMigrate      bool          `help:"Leave the schema alone; refuse to start if it is not current." env:"DOCHOOK_NO_MIGRATE"`
 }
 
 // config joins the flags with what comes from the environment alone: a token
 // in a flag could be read by every user of the machine.
-func config(g *Globals, l Listening, t Targets, noMigrate bool) server.Config {
-	return server.Config{
-		Listen: l.Listen, Database: g.Database, AllowTarget: t.AllowTarget, NoMigrate: noMigrate,
+func (v *Settings) config(g *Globals) (server.Config, error) {
+	c := server.Config{
+		Listen: v.Listen, Database: g.Database, AllowTarget: v.AllowTarget, NoMigrate: v.NoMigrate,
+		PublicURL: v.PublicURL, JobIdle: v.JobIdleTimeout,
 		AdminToken: os.Getenv("DOCHOOK_ADMIN_TOKEN"), Version: currentBuild().Version,
 	}
+	if v.JobIdleTimeout <= 0 {
+		return c, usagef("--job-idle-timeout is a time such as 30m, above 0")
+	}
+	err := c.Check()
+	if err == nil {
+		return c, nil
+	}
+	if setting := badSetting(err); codeOf(setting) == CodeUsage {
+		return c, setting
+	}
+	return c, usagef("%s", err).because(err)
+}
+
+// urlOf is the URL of an address that is listened on. A host that is every one
+// of the machine's is called by the name it has for itself.
+func urlOf(address string) string {
+	host, port, err := net.SplitHostPort(address)
+	if err != nil {
+		return "http://" + address
+	}
+	if ip := net.ParseIP(host); host == "" || ip != nil && ip.IsUnspecified() {
+		host = "localhost"
+	}
+	return "http://" + net.JoinHostPort(host, port)
 }
 
 func (g *Globals) logger(w io.Writer) *slog.Logger {

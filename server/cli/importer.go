@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"io"
 	"net/url"
 	"os"
@@ -17,7 +18,6 @@ import (
 	"dochook/doctype"
 	"dochook/doctype/documents"
 	"dochook/doctype/record"
-	"dochook/fixtures"
 	"dochook/fixtures/peer"
 	"dochook/server/ingest"
 )
@@ -25,31 +25,48 @@ import (
 // Import feeds files into a DocType.
 type Import struct {
 	Place
-	Files   []string `arg:"" help:"NDJSON, JSON or CSV files, plain, gzip or zstd; - is standard input." name:"file"`
-	DocType string   `help:"The DocType the records belong to." name:"doctype" required:"" placeholder:"DOCTYPE"`
-	Key     string   `help:"The member that names a record; with it a DocType that does not exist is made." placeholder:"FIELD"`
-	Records string   `help:"Path of the array of records inside a wrapper." placeholder:"PATH"`
-	Mode    string   `help:"replace: a record is the whole document; merge: its members are written over it." enum:"replace,merge" default:"replace"`
-	Shape   string   `help:"map: the members of the object are the records." enum:",map" default:""`
+	Files    []string `arg:"" help:"NDJSON, JSON or CSV files, plain, gzip or zstd; - is standard input." name:"file"`
+	DocType  string   `help:"The DocType the records belong to." name:"doctype" required:"" placeholder:"DOCTYPE"`
+	Key      string   `help:"The member that names a record; with it a DocType that does not exist is made." placeholder:"FIELD"`
+	Records  string   `help:"Path of the array of records inside a wrapper." placeholder:"PATH"`
+	Mode     string   `help:"replace: a record is the whole document; merge: its members are written over it." enum:"replace,merge" default:"replace"`
+	Shape    string   `help:"map: the members of the object are the records." enum:",map" default:""`
+	Full     bool     `help:"The files hold all there is, as one full job: documents of its scraper that are missing are removed, unless that looks wrong. Then they are held, and the exit code is 1."`
+	Scraper  string   `help:"Feed the files as a job of this scraper. With --full alone it is the DocType's, or one named like the DocType." placeholder:"SCRAPER"`
+	Expect   *int64   `help:"How many records the files of a job hold at least; with fewer nothing is removed." placeholder:"N"`
+	Baseline bool     `help:"The first job of a scraper: its inserts and updates are no events."`
 }
 
 // maxShown is how many rejected lines of a file are shown.
 const maxShown = 1000
 
 // Run feeds them, one after the other, and prints what became of the records.
-// It fails when records were rejected or a file broke off.
+// It fails when records were rejected, a file broke off, or a job is held.
 func (i *Import) Run(ctx context.Context, g *Globals, s *Streams) error {
-	return i.withDefinitions(ctx, opening{g, Targets{}, creating, g.logger(s.Err)}, func(d definitions, client *peer.Client, local *fixtures.Local) error {
-		if err := i.ensure(ctx, d, s); err != nil {
+	asJob := i.Full || i.Scraper != ""
+	switch {
+	case !asJob && (i.Expect != nil || i.Baseline):
+		return usagef("--expect and --baseline are about a job").hint("add --full, or --scraper for files that do not hold everything")
+	case i.Expect != nil && *i.Expect < 0:
+		return usagef("--expect is a number of records, from 0 on")
+	}
+	return i.with(ctx, opening{g, Targets{}, creating, g.logger(s.Err)}, func(at *opened) error {
+		if err := i.ensure(ctx, at, s); err != nil {
 			return err
 		}
-		feed := func(name string, body io.Reader) (peer.Ingested, error) {
-			if client != nil {
-				return client.Ingest(ctx, i.DocType, i.parameters(), contentType(name), body)
-			}
-			return i.ingest(ctx, local.Documents, contentType(name), body)
+		if asJob {
+			return i.asJob(ctx, g, s, at)
 		}
-		return i.feedAll(g, s, feed)
+		all := outcome{Errors: []fileError{}}
+		broken := i.feedAll(s, &all, func(name string, body io.Reader) (peer.Ingested, error) {
+			if at.client != nil {
+				return at.client.Ingest(ctx, i.DocType, i.parameters(), contentType(name), body)
+			}
+			return i.ingest(ctx, at.docs, pages{contentType(name), body, func(p documents.Page) (documents.PageResult, error) {
+				return at.docs.WritePage(ctx, i.DocType, p)
+			}})
+		})
+		return all.report(g, s, broken)
 	})
 }
 
@@ -115,31 +132,37 @@ type fileError struct {
 type outcome struct {
 	peer.Ingested
 
-	Errors []fileError `json:"errors"`
-	Broken string      `json:"broken,omitempty"` // why a file could not be read to its end
+	Errors []fileError     `json:"errors"`
+	Broken string          `json:"broken,omitempty"` // why a file could not be read to its end
+	Job    json.RawMessage `json:"job,omitempty"`
+	job    run
 }
 
-func (i *Import) feedAll(g *Globals, s *Streams, feed func(name string, body io.Reader) (peer.Ingested, error)) error {
-	all := outcome{Errors: []fileError{}}
-	var broken error
+// feedAll feeds the files up to the first that breaks off, and returns why it
+// did.
+func (i *Import) feedAll(s *Streams, all *outcome, feed func(name string, body io.Reader) (peer.Ingested, error)) error {
 	for _, name := range i.Files {
 		answer, err := i.feedOne(s, name, feed)
 		all.add(name, answer)
 		if err != nil {
-			broken = err
-			break
+			all.Broken = oneLine(explain(i.explain(err)).Message)
+			return err
 		}
 	}
-	if broken != nil {
-		all.Broken = oneLine(explain(i.explain(broken)).Message)
-	}
-	if err := all.print(g, s); err != nil {
+	return nil
+}
+
+// report prints the outcome and returns what is wrong with it.
+func (o *outcome) report(g *Globals, s *Streams, broken error) error {
+	if err := o.print(g, s); err != nil {
 		return err
 	}
-	if broken != nil {
+	switch {
+	case broken != nil:
 		return broken
-	}
-	if all.Rejected > 0 {
+	case o.job.waiting():
+		return &Error{CodeWord: CodeFailed, Message: "the job is held", Quiet: true}
+	case o.Rejected > 0:
 		return &Error{CodeWord: CodeFailed, Message: "records were rejected", Quiet: true}
 	}
 	return nil
@@ -227,21 +250,39 @@ func (o *outcome) print(g *Globals, s *Streams) error {
 			return err
 		}
 	}
-	if o.Broken != "" && o.Received == 0 {
+	if o.Broken == "" || o.Received > 0 {
+		if err := printf(s.Out, "%s\n", o.Ingested.String()); err != nil {
+			return err
+		}
+	}
+	if o.job.ID == "" {
 		return nil
 	}
-	return printf(s.Out, "%s\n", o.Ingested.String())
+	lines := []string{fmt.Sprintf("job %s of %s is %s", o.job.ID, o.job.Scraper, o.job.Status)}
+	if n := o.job.Counts.Removed; n > 0 {
+		lines[0] += fmt.Sprintf(": removed %d", n)
+	}
+	if o.job.waiting() {
+		lines = append(lines, o.job.heldLines()...)
+	}
+	return printf(s.Out, "%s\n", strings.Join(lines, "\n"))
 }
 
-// ingest writes a body into the database this process has open.
-func (i *Import) ingest(ctx context.Context, store *documents.Service, contentType string, body io.Reader) (peer.Ingested, error) {
+// pages is a body on its way into the database this process has open.
+type pages struct {
+	contentType string
+	body        io.Reader
+	write       func(documents.Page) (documents.PageResult, error)
+}
+
+func (i *Import) ingest(ctx context.Context, store *documents.Service, p pages) (peer.Ingested, error) {
 	var total peer.Ingested
 	definition, err := store.Definition(ctx, i.DocType)
 	if err != nil {
 		return total, err
 	}
-	reader := ingest.NewReader(body, ingest.Options{
-		ContentType: contentType, Shape: i.Shape, Records: i.Records, Key: hasKey(definition), Numeric: numeric(definition),
+	reader := ingest.NewReader(p.body, ingest.Options{
+		ContentType: p.contentType, Shape: i.Shape, Records: i.Records, Key: hasKey(definition), Numeric: numeric(definition),
 	})
 	for {
 		page, err := reader.Next()
@@ -255,7 +296,7 @@ func (i *Import) ingest(ctx context.Context, store *documents.Service, contentTy
 		for n, r := range page.Records {
 			records[n] = documents.Record{Line: r.Line, Key: r.Key, Data: r.Data, Err: r.Err}
 		}
-		result, err := store.WritePage(ctx, i.DocType, documents.Page{Records: records, Mode: documents.Mode(i.Mode), Number: page.Number})
+		result, err := p.write(documents.Page{Records: records, Mode: documents.Mode(i.Mode), Number: page.Number})
 		if err != nil {
 			return total, err
 		}

@@ -1,16 +1,21 @@
 package cli
 
 import (
+	"cmp"
 	"context"
 	"log/slog"
+	"os"
 
 	"dochook/doctype/documents"
+	"dochook/doctype/jobs"
+	"dochook/doctype/scrapers"
 	"dochook/fixtures"
 	"dochook/fixtures/peer"
 	"dochook/hooks"
 	"dochook/hooks/ledger"
 	"dochook/hooks/sender"
 	"dochook/migrations"
+	"dochook/server"
 )
 
 // Place is where a verb finds its data: a running service, else the database.
@@ -26,7 +31,7 @@ func (p *Place) check() error {
 	return nil
 }
 
-// definitions is a place of DocTypes and Webhooks.
+// definitions is a place of DocTypes, Scrapers and Webhooks.
 type definitions interface {
 	fixtures.Definitions
 	fixtures.Exporter
@@ -40,9 +45,18 @@ type opening struct {
 	log     *slog.Logger
 }
 
-// withDefinitions runs fn on the definitions of the place. local is nil with
-// --server, client is nil with --database.
-func (p *Place) withDefinitions(ctx context.Context, o opening, fn func(d definitions, client *peer.Client, local *fixtures.Local) error) error {
+// opened is a place in use.
+type opened struct {
+	definitions
+	runs
+
+	client *peer.Client       // nil with --database
+	docs   *documents.Service // nil with --server, as jobs
+	jobs   *jobs.Service
+}
+
+// with opens the place for the time of fn.
+func (p *Place) with(ctx context.Context, o opening, fn func(at *opened) error) error {
 	if err := p.check(); err != nil {
 		return err
 	}
@@ -52,19 +66,29 @@ func (p *Place) withDefinitions(ctx context.Context, o opening, fn func(d defini
 			return usagef("%s", err).because(err)
 		}
 		defer client.Close()
-		return p.explain(fn(client, client, nil))
+		return p.explain(fn(&opened{definitions: client, runs: remoteRuns{client}, client: client}))
 	}
 	guard, err := sender.NewGuard(o.targets.AllowTarget)
 	if err != nil {
 		return badSetting(err)
 	}
 	return o.globals.with(ctx, o.how, o.log, func(db *migrations.DB) error {
-		local := &fixtures.Local{
-			Documents: documents.New(db, documents.Options{Logger: o.log}),
-			Webhooks:  hooks.New(db, guard, ledger.New(db), hooks.Options{}),
-		}
-		return fn(local, nil, local)
+		docs := documents.New(db, documents.Options{Logger: o.log})
+		service := jobs.New(db, docs, jobs.Options{BaseURL: publicURL()})
+		return fn(&opened{
+			definitions: &fixtures.Local{
+				Documents: docs,
+				Scrapers:  scrapers.New(db, scrapers.Options{}),
+				Webhooks:  hooks.New(db, guard, ledger.New(db), hooks.Options{}),
+			},
+			runs: localRuns{service}, docs: docs, jobs: service,
+		})
 	})
+}
+
+// publicURL is where the service will be found that a database belongs to.
+func publicURL() string {
+	return cmp.Or(os.Getenv("DOCHOOK_PUBLIC_URL"), urlOf(cmp.Or(os.Getenv("DOCHOOK_LISTEN"), server.DefaultListen)))
 }
 
 // explain adds what to do about answers that come from the server itself.

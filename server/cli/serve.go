@@ -14,11 +14,7 @@ import (
 )
 
 // Serve runs the service until its ctx ends.
-type Serve struct {
-	Listening
-	Targets
-	NoMigrate bool `help:"Leave the schema alone; refuse to start if it is not current." env:"DOCHOOK_NO_MIGRATE"`
-}
+type Serve struct{ Settings }
 
 // Most of what a delivery allocates lives for one request, so collecting a
 // quarter as often buys 10 to 25 % at a few dozen megabytes. Large pages must not
@@ -41,15 +37,18 @@ func (v *Serve) Run(ctx context.Context, g *Globals, s *Streams) error {
 		log.Warn("DOCHOOK_MASTER_KEY is set, but this version keeps webhook secrets unencrypted")
 	}
 	// Everything a wrong flag can spoil comes before the schema is touched.
-	settings := config(g, v.Listening, v.Targets, v.NoMigrate)
-	if err := settings.Check(); err != nil {
-		return badSetting(err)
+	settings, err := v.config(g)
+	if err != nil {
+		return err
 	}
 	l, err := server.Listen(ctx, settings)
 	if err != nil {
 		return err
 	}
 	defer func() { _ = l.Close() }() // for the ways out before it serves
+	if settings.PublicURL == "" {
+		settings.PublicURL = urlOf(l.Addr().String()) // also where any port was asked for
+	}
 	db, err := v.open(ctx, g, log)
 	if err != nil {
 		return err
