@@ -117,8 +117,8 @@ func (s *Service) UpdateDocType(ctx context.Context, d doctype.DocType) (Stored,
 	return out, s.redefined(err)
 }
 
-// DeleteDocType removes a DocType that has no live documents, and the last
-// states of its trashed ones. Its events stay in the log.
+// DeleteDocType removes a DocType that has no live documents, the last states
+// of its trashed ones, and what jobs noted about them. Its events and jobs stay.
 func (s *Service) DeleteDocType(ctx context.Context, name string) error {
 	err := s.inTx(ctx, func(ctx context.Context, t *txn) error {
 		if _, err := loadDocType(ctx, t.tx, name); err != nil {
@@ -131,7 +131,9 @@ func (s *Service) DeleteDocType(ctx context.Context, name string) error {
 		if live {
 			return doctype.Errorf(doctype.CodeImmutable, "name", "DocType %s still has documents", name)
 		}
-		for _, table := range []string{"documents WHERE doctype", "unique_values WHERE doctype", "doctypes WHERE name"} {
+		for _, table := range []string{
+			"documents WHERE doctype", "unique_values WHERE doctype", "sightings WHERE doctype", "absences WHERE doctype", "column_ids WHERE doctype", "doctypes WHERE name",
+		} {
 			if _, err := t.tx.ExecContext(ctx, "DELETE FROM "+table+" = ?", name); err != nil {
 				return wrap("delete DocType", err)
 			}

@@ -31,13 +31,11 @@ func (s *Service) Get(ctx context.Context, docType, name string) (doctype.Docume
 // Live returns those of the named documents that are live, in the order of their names.
 func (s *Service) Live(ctx context.Context, docType string, names []string) ([]doctype.Document, error) {
 	var out []doctype.Document
-	rows, err := s.reader(ctx).QueryContext(ctx, "SELECT "+documentColumns+" FROM documents WHERE doctype = ? AND name IN (?) AND trashed_at IS NULL ORDER BY name",
-		docType, bun.List(names))
-	err = listing.Each(rows, err, func() error {
+	err := listing.Query(ctx, s.reader(ctx), func(rows *sql.Rows) error {
 		d, err := scanDocument(rows, docType)
 		out = append(out, d)
 		return err
-	})
+	}, "SELECT "+documentColumns+" FROM documents WHERE doctype = ? AND name IN (?) AND trashed_at IS NULL ORDER BY name", docType, bun.List(names))
 	return out, unavailable(err)
 }
 

@@ -99,34 +99,54 @@ func (s *Service) WritePage(ctx context.Context, docType string, p Page) (PageRe
 	}
 	var result PageResult
 	err = s.inTx(ctx, func(ctx context.Context, t *txn) error {
-		once := idempotency.Page{Key: p.IdempotencyKey, Number: p.Number}
-		if once.Key != "" {
-			once.Hash = hashPage(p)
-			answer, err := idempotency.Answer(ctx, t.tx, t.now, once)
-			if answer != nil {
-				result.Repeated = true
-				err = wrap("read idempotency record", json.Unmarshal(answer, &result))
-			}
-			if answer != nil || err != nil {
-				return err
-			}
+		if result, err = t.answered(ctx, p); err != nil || result.Repeated {
+			return err
 		}
 		if err := t.applyPage(ctx, def.Name, pending); err != nil {
 			return err
 		}
-		if result = tally(lines, writes); once.Key == "" {
+		if result = tally(lines, writes); p.IdempotencyKey == "" {
 			return nil
 		}
 		answer, err := json.Marshal(result)
 		if err != nil {
 			return wrap("encode idempotency record", err)
 		}
-		return idempotency.Remember(ctx, t.tx, t.now, once, answer)
+		return idempotency.Remember(ctx, t.tx, t.now, once(p), answer)
 	})
 	if err != nil {
 		return tally(lines, writes), err
 	}
 	return result, nil
+}
+
+// Answered returns the answer that a page got when it came before under its
+// Idempotency-Key, with Repeated set; it is not set when the page is new.
+func (s *Service) Answered(ctx context.Context, p Page) (PageResult, error) {
+	var result PageResult
+	err := s.inTx(ctx, func(ctx context.Context, t *txn) (err error) {
+		result, err = t.answered(ctx, p)
+		return err
+	})
+	return result, err
+}
+
+func (t *txn) answered(ctx context.Context, p Page) (PageResult, error) {
+	var result PageResult
+	if p.IdempotencyKey == "" {
+		return result, nil
+	}
+	answer, err := idempotency.Answer(ctx, t.tx, t.now, once(p))
+	if err != nil || answer == nil {
+		return result, err
+	}
+	err = json.Unmarshal(answer, &result)
+	result.Repeated = err == nil
+	return result, wrap("read idempotency record", err)
+}
+
+func once(p Page) idempotency.Page {
+	return idempotency.Page{Key: p.IdempotencyKey, Number: p.Number, Hash: hashPage(p)}
 }
 
 // applyPage writes the page's records, and tells which documents were seen.
@@ -169,12 +189,14 @@ func preparePage(def *doctype.Definition, p Page, user doctype.User) (writes []*
 		default:
 			w, err = prepare(def, verb, r.Data, r.Key, user)
 		}
+		if w != nil {
+			lines[i].Name = w.name
+		}
 		if err != nil {
 			lines[i].reject(err)
 			continue
 		}
 		w.run = p.Run
-		lines[i].Name = w.name
 		if before, again := last[w.name]; again {
 			writes[before], lines[before].Outcome = nil, Duplicate
 		}

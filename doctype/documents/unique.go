@@ -2,6 +2,7 @@ package documents
 
 import (
 	"context"
+	"database/sql"
 	"slices"
 
 	"dochook/doctype"
@@ -77,8 +78,7 @@ func (s *Service) indexUnique(ctx context.Context, t *txn, was, now doctype.DocT
 		return err
 	}
 	var names []string
-	rows, err := t.tx.QueryContext(ctx, "SELECT "+documentColumns+" FROM documents WHERE doctype = ? AND trashed_at IS NULL ORDER BY name", now.Name)
-	err = listing.Each(rows, err, func() error {
+	err = listing.Query(ctx, t.tx, func(rows *sql.Rows) error {
 		d, err := scanDocument(rows, now.Name)
 		if err != nil {
 			return err
@@ -88,7 +88,7 @@ func (s *Service) indexUnique(ctx context.Context, t *txn, was, now doctype.DocT
 		}
 		names = append(names, d.Name)
 		return nil
-	})
+	}, "SELECT "+documentColumns+" FROM documents WHERE doctype = ? AND trashed_at IS NULL ORDER BY name", now.Name)
 	if err != nil {
 		return err
 	}

@@ -52,7 +52,8 @@ type write struct {
 
 func (w *write) reset() { w.outcome, w.doc, w.err = "", doctype.Document{}, nil }
 
-// prepare checks a whole record and finds its name.
+// prepare checks a whole record and finds its name, which comes back also with
+// what is wrong with the rest.
 func prepare(def *doctype.Definition, v verb, data []byte, mapKey string, user doctype.User) (*write, error) {
 	if err := record.Check(data); err != nil {
 		return nil, err
@@ -61,13 +62,12 @@ func prepare(def *doctype.Definition, v verb, data []byte, mapKey string, user d
 	if err != nil {
 		return nil, err
 	}
+	w := &write{verb: v, def: def, name: name, record: data, user: user}
 	if v != verbMerge {
-		data = def.WithDefaults(data)
-		if err := def.Validate(data); err != nil {
-			return nil, err
-		}
+		w.record = def.WithDefaults(data)
+		err = def.Validate(w.record)
 	}
-	return &write{verb: v, def: def, name: name, record: data, user: user}, nil
+	return w, err
 }
 
 // prepareTrash finds the name of the document that a record removes.

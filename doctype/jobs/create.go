@@ -134,9 +134,9 @@ func (s *Service) create(ctx context.Context, tx *documents.Tx, scraper string, 
 	if err := s.refuseSecond(ctx, tx.Tx, &j); err != nil {
 		return Job{}, err
 	}
-	data, err := json.Marshal(&j)
+	data, err := j.encode()
 	if err != nil {
-		return Job{}, wrap("encode job", err)
+		return Job{}, err
 	}
 	_, err = tx.ExecContext(ctx, "INSERT INTO jobs (name, scraper, doctype, status, mode, data, owner, creation, modified, modified_by) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
 		j.ID, j.Scraper, j.DocType, string(j.Status), j.Mode, string(data), j.Owner, j.Creation.UnixMicro(), j.Modified.UnixMicro(), j.ModifiedBy)
@@ -157,20 +157,12 @@ func (s *Service) refuseSecond(ctx context.Context, tx bun.Tx, j *Job) error {
 	if j.Mode != scrapers.Full {
 		return nil
 	}
-	var id string
-	rows, err := tx.QueryContext(ctx, "SELECT name FROM jobs WHERE scraper = ? AND mode = 'full' AND status IN ('pending', 'in_progress')", j.Scraper)
-	if err != nil {
-		return wrap("look for open jobs", err)
+	open, err := texts(ctx, tx, "SELECT name FROM jobs WHERE scraper = ? AND mode = 'full' AND status IN ('pending', 'in_progress')", j.Scraper)
+	if err != nil || len(open) == 0 {
+		return err
 	}
-	defer func() { _ = rows.Close() }()
-	for rows.Next() {
-		if err := rows.Scan(&id); err != nil {
-			return wrap("look for open jobs", err)
-		}
-		return doctype.Errorf(doctype.CodeConflict, "mode",
-			"Scraper %s has an open full job, %s: finish it with POST /scrapers/jobs/%s/finish, or stop it with DELETE /scrapers/jobs/%s", j.Scraper, id, id, id)
-	}
-	return wrap("look for open jobs", rows.Err())
+	return doctype.Errorf(doctype.CodeConflict, "mode",
+		"Scraper %s has an open full job, %[2]s: finish it with POST /scrapers/jobs/%[2]s/finish, or stop it with DELETE /scrapers/jobs/%[2]s", j.Scraper, open[0])
 }
 
 // Join returns the job of a DocType that another system knows under an id of its own, or that has this id here. A new one is made
@@ -250,23 +242,14 @@ func (s *Service) feeder(ctx context.Context, tx bun.Tx, docType string) (string
 	if def.Scraper != "" {
 		return def.Scraper, nil
 	}
-	rows, err := tx.QueryContext(ctx, "SELECT name FROM scrapers WHERE "+s.member("feeds")+" = ? LIMIT 2", docType)
+	names, err := texts(ctx, tx, "SELECT name FROM scrapers WHERE "+s.member("feeds")+" = ? LIMIT 2", docType)
 	if err != nil {
-		return "", wrap("look for scrapers", err)
-	}
-	defer func() { _ = rows.Close() }()
-	var names []string
-	for rows.Next() {
-		var name string
-		if err := rows.Scan(&name); err != nil {
-			return "", wrap("look for scrapers", err)
-		}
-		names = append(names, name)
+		return "", err
 	}
 	if len(names) != 1 {
 		return "", doctype.Errorf(doctype.CodeLink, "jobId", "which scraper's job is it? Name one in the member scraper of the DocType %s", docType)
 	}
-	return names[0], wrap("look for scrapers", rows.Err())
+	return names[0], nil
 }
 
 func otherDocType(j *Job, docType string) error {

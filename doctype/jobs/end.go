@@ -147,18 +147,19 @@ func (s *Service) Finish(ctx context.Context, id string, e Ending) (Job, error) 
 	})
 }
 
-// change locks a job, does what a verb asks for if its status allows it, and stores it.
+// change locks a job, does what a verb asks for if its status allows it, and stores it. do gets no definition when the DocType
+// is gone: its jobs can still end.
 func (s *Service) change(ctx context.Context, id string, v verb, do func(context.Context, *documents.Tx, *doctype.Definition, *Job) error) (Job, error) {
 	was, err := s.Get(ctx, id)
 	if err != nil {
 		return was, err
 	}
 	def, err := s.docs.Definition(ctx, was.DocType)
-	if err != nil {
+	if err != nil && (v == verbStart || doctype.CodeOf(err) != doctype.CodeNotFound) {
 		return was, err
 	}
 	var j Job
-	err = s.docs.InTx(ctx, func(ctx context.Context, tx *documents.Tx) error {
+	err = s.docs.InTx(ctx, func(ctx context.Context, tx *documents.Tx) (err error) {
 		if j, err = s.lock(ctx, tx, id); err != nil {
 			return err
 		}
@@ -177,14 +178,17 @@ func (s *Service) change(ctx context.Context, id string, v verb, do func(context
 }
 
 func (s *Service) end(ctx context.Context, tx *documents.Tx, def *doctype.Definition, j *Job, e Ending) error {
-	if j.Status == Pending { // it saw nothing of what was there
+	if j.Status == Pending && def != nil { // it saw nothing of what was there
 		if err := s.measure(ctx, tx, def, j); err != nil {
 			return err
 		}
 	}
 	j.Reason, j.Stats = e.Reason, e.Stats
 	j.Status = e.Status
-	if e.Status == Finished && j.Mode == scrapers.Full {
+	if e.Status == Finished && j.Mode == scrapers.Full && def != nil {
+		if err := s.alone(ctx, tx.Tx, j.DocType); err != nil {
+			return err
+		}
 		if err := s.discardOlder(ctx, tx, j); err != nil {
 			return err
 		}
@@ -192,7 +196,7 @@ func (s *Service) end(ctx context.Context, tx *documents.Tx, def *doctype.Defini
 			return err
 		}
 	}
-	if err := s.endUpdates(ctx, tx, j); err != nil {
+	if err := s.endUpdates(ctx, tx, def, j); err != nil {
 		return err
 	}
 	if e.Status == Finished && j.Waiting() {
@@ -201,7 +205,7 @@ func (s *Service) end(ctx context.Context, tx *documents.Tx, def *doctype.Defini
 	now := tx.Now()
 	j.FinishedAt = &now
 	name := map[Status]string{Finished: doctype.JobFinished, Failed: doctype.JobFailed, Stopped: doctype.JobStopped}[e.Status]
-	tx.Log(s.event(j, name, now, 0, 0, nil))
+	tx.Log(s.event(j, name, now, brought{}))
 	return nil
 }
 

@@ -57,7 +57,7 @@ type Job struct {
 	Expect   *int64          `json:"expect,omitempty"`
 	// MaxUpdates is the part of the documents that may change before the events of updates wait for a person.
 	MaxUpdates *float64        `json:"max_updates,omitempty"`
-	Input      json.RawMessage `json:"input"`
+	Input      json.RawMessage `json:"input,omitempty"`
 	Stats      json.RawMessage `json:"stats,omitempty"` // as the scraper gave them at the end
 	Reason     string          `json:"reason,omitempty"`
 	Rows       int64           `json:"dataRowsCount"` // accepted records
@@ -68,11 +68,12 @@ type Job struct {
 	HeldUpdate int64           `json:"held_updates"` // events of updates that wait
 	Decision   string          `json:"decision,omitempty"`
 
-	Began   int64  `json:"began,omitempty"`   // the log's end when it began
-	Title   string `json:"title,omitempty"`   // of the scraper, or its name
-	Table   string `json:"table,omitempty"`   // as bodies name it
-	KeyID   string `json:"key_id,omitempty"`  // of the API key that made it
-	Foreign string `json:"foreign,omitempty"` // its id in the system that sends its pages
+	Began   int64  `json:"began,omitempty"`    // the log's end when it began
+	BeganAt int64  `json:"began_at,omitempty"` // and the time, in µs
+	Title   string `json:"title,omitempty"`    // of the scraper, or its name
+	Table   string `json:"table,omitempty"`    // as bodies name it
+	KeyID   string `json:"key_id,omitempty"`   // of the API key that made it
+	Foreign string `json:"foreign,omitempty"`  // its id in the system that sends its pages
 
 	Owner      string     `json:"-"`
 	Creation   time.Time  `json:"-"`
@@ -84,6 +85,22 @@ type Job struct {
 
 // Waiting reports whether something of the job waits for a person.
 func (j *Job) Waiting() bool { return j.Held > 0 || j.HeldUpdate > 0 }
+
+// encode is the job as it is stored. What came in as JSON stays as it was spelled, which the encoder would not leave it.
+func (j *Job) encode() ([]byte, error) {
+	ours := *j
+	ours.Scope, ours.Input, ours.Stats = nil, nil, nil
+	members, err := json.Marshal(&ours)
+	if err != nil {
+		return nil, wrap("encode job", err)
+	}
+	var w record.Writer
+	w.All(members)
+	w.Raw("scope", j.Scope)
+	w.Raw("input", orEmpty(j.Input))
+	w.Raw("stats", j.Stats)
+	return w.Bytes(), nil
+}
 
 // JSON is the job as it is answered: {id, jobId, scraper, doctype, status, mode, dataRowsCount, input, stats, counts, removal,
 // reason, createdAt, startedAt, finishedAt}.
@@ -132,8 +149,14 @@ func (j *Job) removalJSON() []byte {
 // Column is a column of the DocType's table as other systems know it.
 type Column struct{ ID, Name string }
 
+// brought is the page that an event is about; the zero value is none.
+type brought struct {
+	page, rows int64
+	columns    []Column
+}
+
 // event is an entry of the log about the job. Its data is all that a body needs which is made of it.
-func (s *Service) event(j *Job, name string, at time.Time, page, rows int64, columns []Column) doctype.Event {
+func (s *Service) event(j *Job, name string, at time.Time, b brought) doctype.Event {
 	var w record.Writer
 	w.Text("jobId", j.ID)
 	w.Text("scraper", j.Scraper)
@@ -142,10 +165,10 @@ func (s *Service) event(j *Job, name string, at time.Time, page, rows int64, col
 	w.Text("status", string(j.Status))
 	w.Text("mode", j.Mode)
 	w.Raw("dataRowsCount", strconv.AppendInt(nil, j.Rows, 10))
-	if page > 0 {
-		w.Raw("page", strconv.AppendInt(nil, page, 10))
-		w.Raw("rows", strconv.AppendInt(nil, rows, 10))
-		w.Raw("columns", columnsJSON(columns))
+	if b.page > 0 {
+		w.Raw("page", strconv.AppendInt(nil, b.page, 10))
+		w.Raw("rows", strconv.AppendInt(nil, b.rows, 10))
+		w.Raw("columns", columnsJSON(b.columns))
 	}
 	w.Raw("input", orEmpty(j.Input))
 	w.Raw("stats", orEmpty(j.Stats))
@@ -157,7 +180,7 @@ func (s *Service) event(j *Job, name string, at time.Time, page, rows int64, col
 	w.Raw("startedAt", stampOrNull(j.StartedAt))
 	w.Raw("finishedAt", stampOrNull(j.FinishedAt))
 	return doctype.Event{
-		ID: eventlog.NewID(), At: at, DocType: j.DocType, Name: j.ID, Event: name, Data: w.Bytes(), Job: j.ID, Page: page, Scraper: j.Scraper,
+		ID: eventlog.NewID(), At: at, DocType: j.DocType, Name: j.ID, Event: name, Data: w.Bytes(), Job: j.ID, Page: b.page, Scraper: j.Scraper,
 		Owner: j.Owner, Creation: j.Creation, ModifiedBy: j.Owner, KeyID: j.KeyID,
 	}
 }

@@ -5,7 +5,6 @@ import (
 	"crypto/sha256"
 	"encoding/binary"
 	"slices"
-	"strings"
 
 	"github.com/klauspost/compress/zstd"
 	"github.com/uptrace/bun"
@@ -40,7 +39,15 @@ func (s *Service) writePage(ctx context.Context, tx *documents.Tx, def *doctype.
 	if err != nil {
 		return documents.PageResult{}, err
 	}
-	if err := j.allow(verbPage); err != nil {
+	p.Scope = j.ID + "\x00" + p.Scope
+	if refused := j.allow(verbPage); refused != nil {
+		// One that was written before the end, and whose answer got lost, may still ask for it.
+		if result, err := s.docs.Answered(ctx, p); err != nil || result.Repeated {
+			return result, err
+		}
+		return documents.PageResult{}, refused
+	}
+	if err := s.beside(ctx, tx.Tx, j.DocType); err != nil {
 		return documents.PageResult{}, err
 	}
 	if j.Status == Pending {
@@ -58,6 +65,9 @@ func (s *Service) writePage(ctx context.Context, tx *documents.Tx, def *doctype.
 	if err := s.sight(ctx, tx, &j, &result); err != nil {
 		return result, err
 	}
+	if err := s.sawAll(ctx, tx.Tx, j.DocType, accepted.refused); err != nil {
+		return result, err
+	}
 	if err := s.deferUpdates(ctx, tx, &j, number); err != nil {
 		return result, err
 	}
@@ -70,7 +80,7 @@ func (s *Service) writePage(ctx context.Context, tx *documents.Tx, def *doctype.
 		if err != nil {
 			return result, err
 		}
-		tx.Log(s.event(&j, doctype.JobData, tx.Now(), number, accepted.rows, merged(def, learnt)))
+		tx.Log(s.event(&j, doctype.JobData, tx.Now(), brought{number, accepted.rows, merged(def, learnt)}))
 	}
 	return result, j.store(ctx, tx)
 }
@@ -82,7 +92,7 @@ func (s *Service) begin(ctx context.Context, tx *documents.Tx, def *doctype.Defi
 	}
 	now := tx.Now()
 	j.Status, j.StartedAt = InProgress, &now
-	tx.Log(s.event(j, doctype.JobStarted, now, 0, 0, nil))
+	tx.Log(s.event(j, doctype.JobStarted, now, brought{}))
 	return nil
 }
 
@@ -91,6 +101,7 @@ func (s *Service) measure(ctx context.Context, tx *documents.Tx, def *doctype.De
 	if err := tx.QueryRowContext(ctx, "SELECT coalesce(max(pos), 0) FROM events").Scan(&j.Began); err != nil {
 		return wrap("read the log's end", err)
 	}
+	j.BeganAt = tx.Now().UnixMicro()
 	if j.Mode != scrapers.Full && j.MaxUpdates == nil {
 		return nil
 	}
@@ -115,8 +126,9 @@ func (j *Job) count(r *documents.PageResult, accepted int64) {
 // batch is the accepted records of a page.
 type batch struct {
 	rows, received int64
-	seen           []byte // hashes of names
-	data           []byte // records, each behind its length
+	seen           []byte   // hashes of names, those of the records first, then the refused ones
+	data           []byte   // records, each behind its length
+	refused        []string // names of documents whose records were refused: they were there all the same
 }
 
 func gather(p documents.Page, r *documents.PageResult) batch {
@@ -137,24 +149,24 @@ func gather(p documents.Page, r *documents.PageResult) batch {
 			b.data = append(b.data, p.Records[i].Data...)
 		case documents.Duplicate:
 			b.received++
-		case documents.Rejected, documents.Trashed:
+		case documents.Rejected:
+			if r.Lines[i].Name != "" && !p.Records[i].Trash {
+				b.refused = append(b.refused, r.Lines[i].Name)
+			}
+		case documents.Trashed:
 		}
+	}
+	for _, name := range b.refused {
+		b.seen = appendHash(b.seen, name)
 	}
 	return b
 }
 
-// Both are safe for concurrent use, and neither starts anything until it is used.
+// Both are safe for concurrent use, and neither starts anything until it is used. No option of theirs can fail.
 var (
-	packer   = must(zstd.NewWriter(nil, zstd.WithEncoderLevel(zstd.SpeedFastest), zstd.WithEncoderConcurrency(2), zstd.WithLowerEncoderMem(true)))
-	unpacker = must(zstd.NewReader(nil, zstd.WithDecoderConcurrency(2), zstd.WithDecoderLowmem(true)))
+	packer, _   = zstd.NewWriter(nil, zstd.WithEncoderLevel(zstd.SpeedFastest), zstd.WithEncoderConcurrency(2), zstd.WithLowerEncoderMem(true))
+	unpacker, _ = zstd.NewReader(nil, zstd.WithDecoderConcurrency(2), zstd.WithDecoderLowmem(true))
 )
-
-func must[T any](v T, err error) T {
-	if err != nil { // options that do not exist
-		panic(err)
-	}
-	return v
-}
 
 func (b *batch) store(ctx context.Context, tx *documents.Tx, j *Job, page int64) error {
 	sum := sha256.Sum256(b.data)
@@ -226,16 +238,8 @@ func exists(ctx context.Context, tx bun.Tx, table, docType string) (bool, error)
 func (s *Service) deleteNamed(ctx context.Context, tx bun.Tx, table, docType string, names []string) error {
 	names = slices.Clone(names)
 	slices.Sort(names)
-	if s.db.Postgres() {
-		_, err := tx.Tx.ExecContext(ctx, "DELETE FROM "+table+" WHERE doctype = $1 AND name = ANY($2::text[])", docType, names)
-		return wrap("delete "+table, err)
-	}
 	for chunk := range slices.Chunk(names, 500) {
-		args := []any{docType}
-		for _, name := range chunk {
-			args = append(args, name)
-		}
-		if _, err := tx.Tx.ExecContext(ctx, "DELETE FROM "+table+" WHERE doctype = ? AND name IN (?"+strings.Repeat(", ?", len(chunk)-1)+")", args...); err != nil {
+		if _, err := tx.ExecContext(ctx, "DELETE FROM ? WHERE doctype = ? AND name IN (?)", bun.Ident(table), docType, bun.List(chunk)); err != nil {
 			return wrap("delete "+table, err)
 		}
 	}
@@ -244,6 +248,9 @@ func (s *Service) deleteNamed(ctx context.Context, tx bun.Tx, table, docType str
 
 // sawAll forgets that documents were missed, in the transaction of a page that brought them, of whatever job or none.
 func (s *Service) sawAll(ctx context.Context, tx bun.Tx, docType string, names []string) error {
+	if len(names) == 0 {
+		return nil
+	}
 	any, err := exists(ctx, tx, "absences", docType)
 	if err != nil || !any {
 		return err

@@ -52,6 +52,9 @@ func (p *storedPage) each() iter.Seq2[int64, []byte] {
 
 // page reads the first page of a job that meets a condition; nil if there is none.
 func (s *Service) page(ctx context.Context, job, where string, args ...any) (*storedPage, error) {
+	if doctype.CheckName(job) != nil {
+		return nil, nil //nolint:nilnil // as documented
+	}
 	rows, err := s.db.Read.QueryContext(ctx, "SELECT page, first_row, row_count, at, data FROM job_pages WHERE job = ? AND "+where+" ORDER BY page LIMIT 1",
 		append([]any{job}, args...)...)
 	if err != nil {

@@ -1,4 +1,3 @@
-// Package jobs runs scrape jobs: their pages, their ends, and the removal of what a full job did not see.
 package jobs
 
 import (
@@ -99,9 +98,9 @@ func (s *Service) lock(ctx context.Context, tx *documents.Tx, id string) (Job, e
 }
 
 func (j *Job) store(ctx context.Context, tx *documents.Tx) error {
-	data, err := json.Marshal(j)
+	data, err := j.encode()
 	if err != nil {
-		return wrap("encode job", err)
+		return err
 	}
 	j.Modified, j.ModifiedBy = tx.Now(), doctype.UserOf(ctx).Name
 	_, err = tx.ExecContext(ctx, "UPDATE jobs SET status = ?, data = ?, modified = ?, modified_by = ? WHERE name = ?",

@@ -55,6 +55,12 @@ func Count(ctx context.Context, db bun.IDB, t Table, q query.Query) (int64, erro
 	return n, eventlog.Unavailable(wrap("count "+t.Name, err))
 }
 
+// Query calls fn for each row of a query.
+func Query(ctx context.Context, db bun.IDB, fn func(*sql.Rows) error, text string, args ...any) error {
+	rows, err := db.QueryContext(ctx, text, args...)
+	return Each(rows, err, func() error { return fn(rows) })
+}
+
 // Each calls fn for each row of a query and closes it. err is the query's.
 func Each(rows *sql.Rows, err error, fn func() error) error {
 	if err != nil {
