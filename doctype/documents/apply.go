@@ -28,7 +28,7 @@ func (t *txn) apply(ctx context.Context, writes []*write) error {
 	for len(writes) > 0 {
 		n := segment(writes)
 		var err error
-		if def := writes[0].def; t.s.triggers.inTransaction(def.Name) {
+		if def := writes[0].def; t.s.triggers.InTransaction(def.Name) {
 			err = t.applySingly(ctx, writes[:n])
 		} else {
 			err = t.applyTogether(ctx, writes[:n])
@@ -76,7 +76,7 @@ func (t *txn) applyTogether(ctx context.Context, writes []*write) error {
 		return err
 	}
 	changed := make([]*state, 0, len(writes))
-	listens := t.s.triggers.of(writes[0].def.Name, AfterCommit) != nil
+	listens := t.s.triggers.Listens(writes[0].def.Name, AfterCommit)
 	for i, w := range writes {
 		if st := states[w.name]; st.dirty {
 			changed = append(changed, st)
@@ -270,7 +270,7 @@ func (t *txn) applyOne(ctx context.Context, in *write) error {
 	}
 	t.log(w, ev)
 	seen := afterWrite(st, ev, &old)
-	if err := t.s.triggers.run(ctx, ev.Event, &seen); err != nil {
+	if err := t.s.triggers.Run(ctx, ev.Event, &seen); err != nil {
 		return err
 	}
 	t.after = append(t.after, seen)
@@ -300,7 +300,7 @@ func (t *txn) before(ctx context.Context, w *write, st *state, wasLive bool) err
 		moments = []string{BeforeInsert, Validate, BeforeSave}
 	}
 	for _, m := range moments {
-		if err := t.s.triggers.run(ctx, m, &seen); err != nil {
+		if err := t.s.triggers.Run(ctx, m, &seen); err != nil {
 			return err
 		}
 	}

@@ -131,7 +131,7 @@ func (s *Service) committed(ctx context.Context, t *txn) {
 	}
 	if len(t.after) > 0 {
 		after := func() {
-			s.triggers.afterCommit(context.WithValue(context.WithoutCancel(ctx), laterKey{}, nil), s.log, t.after)
+			s.triggers.Committed(context.WithValue(context.WithoutCancel(ctx), laterKey{}, nil), s.log, t.after)
 		}
 		if later, ok := ctx.Value(laterKey{}).(*[]func()); ok {
 			*later = append(*later, after)

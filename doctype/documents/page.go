@@ -2,7 +2,6 @@ package documents
 
 import (
 	"context"
-	"crypto/sha256"
 	"encoding/json"
 	"errors"
 	"math"
@@ -250,15 +249,10 @@ func tally(lines []Line, writes []*write) PageResult {
 }
 
 func hashPage(p Page) []byte {
-	h := sha256.New()
-	_, _ = h.Write([]byte(p.Scope + "\x00" + string(p.Mode) + "\x00"))
+	h := idempotency.NewHash(p.Scope, string(p.Mode))
 	for i := range p.Records {
-		_, _ = h.Write([]byte(p.Records[i].Key + "\x00"))
-		if p.Records[i].Trash {
-			_, _ = h.Write([]byte("trash\x00"))
-		}
-		_, _ = h.Write(p.Records[i].Data)
-		_, _ = h.Write([]byte{'\n'})
+		r := &p.Records[i]
+		h.Add(r.Key, r.Trash, r.Data)
 	}
-	return h.Sum(nil)[:16]
+	return h.Sum()
 }

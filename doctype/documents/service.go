@@ -4,13 +4,14 @@ import (
 	"cmp"
 	"context"
 	"log/slog"
-	"sync"
 	"time"
 
 	"github.com/uptrace/bun"
 
 	"dochook/doctype"
+	"dochook/doctype/definitions"
 	"dochook/doctype/eventlog"
+	"dochook/doctype/trigger"
 	"dochook/migrations"
 )
 
@@ -41,9 +42,8 @@ type Service struct {
 	notify   func([]string)
 	defined  func()
 	seen     func(ctx context.Context, tx bun.Tx, docType string, names []string) error
-	ttl      time.Duration
-	triggers triggers
-	defs     definitions
+	triggers *trigger.Registry
+	defs     *definitions.Cache
 	group    committer
 }
 
@@ -51,7 +51,7 @@ type Service struct {
 func New(db *migrations.DB, o Options) *Service {
 	s := &Service{db: db, events: eventlog.New(db), now: o.Now, notify: o.Committed, defined: o.Defined}
 	s.log = cmp.Or(o.Logger, slog.New(slog.DiscardHandler))
-	s.ttl = cmp.Or(max(o.DefinitionTTL, 0), 5*time.Second)
+	s.defs = definitions.New(cmp.Or(max(o.DefinitionTTL, 0), 5*time.Second))
 	if s.now == nil {
 		s.now = time.Now
 	}
@@ -61,8 +61,7 @@ func New(db *migrations.DB, o Options) *Service {
 	if s.defined == nil {
 		s.defined = func() {}
 	}
-	s.triggers.list = map[[2]string][]handler{}
-	s.defs.byName = map[string]cachedDefinition{}
+	s.triggers = trigger.NewRegistry(ofTransaction)
 	return s
 }
 
@@ -83,23 +82,10 @@ func (s *Service) moment() time.Time { return s.now().UTC().Truncate(time.Micros
 
 func fromMicros(us int64) time.Time { return time.UnixMicro(us).UTC() }
 
-type cachedDefinition struct {
-	def *doctype.Definition
-	at  time.Time
-}
-
-type definitions struct {
-	mu     sync.RWMutex
-	byName map[string]cachedDefinition
-}
-
 // Definition returns the compiled DocType; not_found if there is none.
 func (s *Service) Definition(ctx context.Context, name string) (*doctype.Definition, error) {
-	s.defs.mu.RLock()
-	c, ok := s.defs.byName[name]
-	s.defs.mu.RUnlock()
-	if ok && time.Since(c.at) < s.ttl {
-		return c.def, nil
+	if def := s.defs.Get(name); def != nil {
+		return def, nil
 	}
 	stored, err := s.DocType(ctx, name)
 	if err != nil {
@@ -112,15 +98,9 @@ func (s *Service) Definition(ctx context.Context, name string) (*doctype.Definit
 	if txnOf(ctx, s) != nil {
 		return def, nil // it may be rolled back
 	}
-	s.defs.mu.Lock()
-	s.defs.byName[name] = cachedDefinition{def, time.Now()}
-	s.defs.mu.Unlock()
+	s.defs.Put(def)
 	return def, nil
 }
 
 // Forget drops what is cached of DocTypes, as after a change by another process.
-func (s *Service) Forget() {
-	s.defs.mu.Lock()
-	clear(s.defs.byName)
-	s.defs.mu.Unlock()
-}
+func (s *Service) Forget() { s.defs.Forget() }

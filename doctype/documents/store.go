@@ -19,7 +19,7 @@ func (t *txn) load(ctx context.Context, writes []*write) (map[string]*state, err
 	states := make(map[string]*state, len(writes))
 	names, hashes := make([]string, len(writes)), make([][]byte, len(writes))
 	backing := make([]state, len(writes))
-	single := t.s.triggers.inTransaction(writes[0].def.Name)
+	single := t.s.triggers.InTransaction(writes[0].def.Name)
 	for i, w := range writes {
 		states[w.name] = &backing[i]
 		names[i], hashes[i] = w.name, []byte{}

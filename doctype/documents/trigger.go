@@ -1,136 +1,35 @@
 package documents
 
 import (
-	"context"
 	"errors"
-	"fmt"
-	"log/slog"
-	"runtime/debug"
-	"slices"
-	"sync"
 
-	"dochook/doctype"
-	"dochook/doctype/record"
+	"dochook/doctype/trigger"
 	"dochook/migrations"
 )
 
 // Moments at which a trigger can run beside OnInsert, OnUpdate and OnTrash.
 const (
-	BeforeInsert = "before_insert" // the document is new (or comes back); may change it
-	Validate     = "validate"      // before any insert or update; may change it
-	BeforeSave   = "before_save"   // last before the comparison; may change it
-	AfterCommit  = "after_commit"  // the transaction has ended well; errors are only logged
+	BeforeInsert = trigger.BeforeInsert
+	Validate     = trigger.Validate
+	BeforeSave   = trigger.BeforeSave
+	AfterCommit  = trigger.AfterCommit
 )
 
 // Write is the change of a document as a trigger sees it.
-type Write struct {
-	Moment   string            // when the trigger runs
-	Event    string            // on_insert, on_update or on_trash; "" before it is known
-	Doc      *doctype.Document // as it will be or is saved; Record may be replaced before it is saved
-	Old      *doctype.Document // previous version; nil on insert
-	Changed  []record.Change   // what differs; set from on_update on
-	Restored bool
-}
+type Write = trigger.Write
 
-// Trigger is code that runs when a document is written. It may run again if the
-// transaction has to be repeated, so effects outside the database belong in
-// AfterCommit or in a durable subscriber. A call of the Service made with the
-// trigger's ctx joins the transaction.
-type Trigger func(ctx context.Context, w *Write) error
-
-type handler struct {
-	name string
-	fn   Trigger
-}
-
-type triggers struct {
-	mu   sync.RWMutex
-	list map[[2]string][]handler // {doctype or "*", moment}
-}
+// Trigger is code that runs when a document is written, see [trigger.Func].
+type Trigger = trigger.Func
 
 // On registers a trigger for a DocType ("*" = all) and a moment, under a name
 // that callers see when it rejects a document. Triggers of the DocType run
 // first, then those of "*", in order of registration. Register before serving.
 func (s *Service) On(docType, moment, name string, fn Trigger) error {
-	switch moment {
-	case BeforeInsert, Validate, BeforeSave, doctype.OnInsert, doctype.OnUpdate, doctype.OnTrash, AfterCommit:
-	default:
-		return doctype.Errorf(doctype.CodeInvalid, "moment", "no trigger runs at %q", moment)
-	}
-	if fn == nil || docType == "" || name == "" {
-		return doctype.Errorf(doctype.CodeInvalid, "trigger", "a trigger needs a DocType (or *), a name and a function")
-	}
-	s.triggers.mu.Lock()
-	defer s.triggers.mu.Unlock()
-	key := [2]string{docType, moment}
-	s.triggers.list[key] = append(s.triggers.list[key], handler{name, fn})
-	return nil
+	return s.triggers.On(docType, moment, name, fn)
 }
 
-// inTransaction reports whether any trigger of the DocType runs inside the
-// transaction, which is when documents are written one by one.
-func (t *triggers) inTransaction(docType string) bool {
-	t.mu.RLock()
-	defer t.mu.RUnlock()
-	for key := range t.list {
-		if (key[0] == docType || key[0] == "*") && key[1] != AfterCommit {
-			return true
-		}
-	}
-	return false
-}
-
-func (t *triggers) of(docType, moment string) []handler {
-	t.mu.RLock()
-	defer t.mu.RUnlock()
-	return slices.Concat(t.list[[2]string{docType, moment}], t.list[[2]string{"*", moment}])
-}
-
-// run calls the triggers of a moment in order and stops at the first error,
-// which it names after its trigger.
-func (t *triggers) run(ctx context.Context, moment string, w *Write) error {
-	w.Moment = moment
-	for _, h := range t.of(w.Doc.DocType, moment) {
-		if err := callTrigger(ctx, h, w); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-func callTrigger(ctx context.Context, h handler, w *Write) (err error) {
-	defer func() {
-		if p := recover(); p != nil {
-			err = &doctype.Error{
-				CodeWord: doctype.CodeTrigger, Message: fmt.Sprintf("%s trigger %q panicked", w.Moment, h.name),
-				Err: fmt.Errorf("panic: %v\n%s", p, debug.Stack()),
-			}
-		}
-	}()
-	err = h.fn(ctx, w)
-	if err == nil {
-		return nil
-	}
-	if errors.Is(err, errRace) || migrations.IsRetryable(err) || migrations.IsUnavailable(err) {
-		return err // of a nested write: the transaction's trouble, and not for callers to read
-	}
-	var own *doctype.Error
-	if errors.As(err, &own) && own.CodeWord == doctype.CodeTrigger {
-		return err // a nested write's trigger has named itself already
-	}
-	// The text is the program's own: it was registered by whoever runs this process.
-	return &doctype.Error{CodeWord: doctype.CodeTrigger, Message: fmt.Sprintf("%s trigger %q: %s", w.Moment, h.name, err), Err: err}
-}
-
-// afterCommit runs the AfterCommit triggers of what was written.
-func (t *triggers) afterCommit(ctx context.Context, log *slog.Logger, writes []Write) {
-	for i := range writes {
-		w := &writes[i]
-		w.Moment = AfterCommit
-		for _, h := range t.of(w.Doc.DocType, AfterCommit) {
-			if err := callTrigger(ctx, h, w); err != nil {
-				log.Error("after_commit trigger failed", "trigger", h.name, "doctype", w.Doc.DocType, "name", w.Doc.Name, "error", err)
-			}
-		}
-	}
+// ofTransaction reports whether an error of a trigger's nested write is the
+// transaction's trouble, and not for callers to read.
+func ofTransaction(err error) bool {
+	return errors.Is(err, errRace) || migrations.IsRetryable(err) || migrations.IsUnavailable(err)
 }

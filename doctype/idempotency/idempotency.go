@@ -3,9 +3,11 @@ package idempotency
 import (
 	"bytes"
 	"context"
+	"crypto/sha256"
 	"database/sql"
 	"errors"
 	"fmt"
+	"hash"
 	"time"
 
 	"github.com/uptrace/bun"
@@ -66,3 +68,28 @@ func Remember(ctx context.Context, tx bun.Tx, now time.Time, p Page, answer []by
 	}
 	return nil
 }
+
+// Hash is made of all that must be the same when a page comes again.
+type Hash struct{ of hash.Hash }
+
+// NewHash begins with what the records of a page have in common.
+func NewHash(common ...string) Hash {
+	h := Hash{sha256.New()}
+	for _, text := range common {
+		_, _ = h.of.Write([]byte(text + "\x00"))
+	}
+	return h
+}
+
+// Add adds one record.
+func (h Hash) Add(key string, trash bool, data []byte) {
+	_, _ = h.of.Write([]byte(key + "\x00"))
+	if trash {
+		_, _ = h.of.Write([]byte("trash\x00"))
+	}
+	_, _ = h.of.Write(data)
+	_, _ = h.of.Write([]byte{'\n'})
+}
+
+// Sum ends it.
+func (h Hash) Sum() []byte { return h.of.Sum(nil)[:16] }

@@ -8,6 +8,7 @@ import (
 
 	"dochook/doctype/query"
 	"dochook/server/rest/collection"
+	"dochook/server/rest/request"
 	"dochook/server/web"
 )
 
@@ -29,7 +30,7 @@ func (h *Handlers) List(c *gin.Context) error {
 }
 
 func pathQuery(c *gin.Context, col *collection.Collection) (query.Query, error) {
-	v, err := parameters(c)
+	v, err := request.Parameters(c)
 	if err != nil {
 		return query.Query{}, err
 	}
@@ -38,18 +39,18 @@ func pathQuery(c *gin.Context, col *collection.Collection) (query.Query, error) 
 
 // Get answers GET /api/resource/{DocType}/{name}; without a name it lists.
 func (h *Handlers) Get(c *gin.Context) error {
-	if segment(c, "name") == "" {
+	if request.Segment(c, "name") == "" {
 		return h.List(c)
 	}
 	ctx, col, err := h.openPath(c, collection.Read)
 	if err != nil {
 		return err
 	}
-	return h.get(ctx, c, col, segment(c, "name"))
+	return h.get(ctx, c, col, request.Segment(c, "name"))
 }
 
 func (h *Handlers) get(ctx context.Context, c *gin.Context, col *collection.Collection, escaped string) error {
-	name, err := unescape(escaped)
+	name, err := request.Unescape(escaped)
 	if err != nil {
 		return err
 	}
@@ -63,14 +64,14 @@ func (h *Handlers) get(ctx context.Context, c *gin.Context, col *collection.Coll
 // Create answers POST /api/resource/{DocType}: a new document, 409 for a live
 // name.
 func (h *Handlers) Create(c *gin.Context) error {
-	if segment(c, "name") != "" {
+	if request.Segment(c, "name") != "" {
 		return web.Errorf("method_not_allowed", "", "POST makes documents at /api/resource/<DocType>; use PUT to change one")
 	}
 	ctx, col, err := h.openPath(c, collection.Write)
 	if err != nil {
 		return err
 	}
-	body, err := readObject(c)
+	body, err := request.Object(c)
 	if err != nil {
 		return err
 	}
@@ -91,7 +92,7 @@ func (h *Handlers) Update(c *gin.Context) error {
 	if err != nil {
 		return err
 	}
-	body, err := readObject(c)
+	body, err := request.Object(c)
 	if err != nil {
 		return err
 	}
@@ -120,8 +121,8 @@ func (h *Handlers) Delete(c *gin.Context) error {
 }
 
 func givenName(c *gin.Context) (string, error) {
-	if segment(c, "name") == "" {
+	if request.Segment(c, "name") == "" {
 		return "", web.Errorf("bad_request", "name", "which one? The path ends with the document's name")
 	}
-	return unescape(segment(c, "name"))
+	return request.Unescape(request.Segment(c, "name"))
 }

@@ -14,6 +14,7 @@ import (
 	"dochook/doctype"
 	"dochook/server/rest/collection"
 	"dochook/server/rest/feed"
+	"dochook/server/rest/request"
 	"dochook/server/web"
 )
 
@@ -29,7 +30,7 @@ const (
 // there the start is the header Last-Event-ID, else after, else the log's end.
 func (h *Handlers) Events(c *gin.Context) error {
 	ctx := c.Request.Context()
-	v, err := parameters(c)
+	v, err := request.Parameters(c)
 	if err != nil {
 		return err
 	}
@@ -40,12 +41,12 @@ func (h *Handlers) Events(c *gin.Context) error {
 	if acceptsStream(c.Request.Header.Values("Accept")) {
 		return h.follow(c, v, r)
 	}
-	after, err := count(v, "after", 0, math.MaxInt64)
+	after, err := request.Number(v, "after", 0, 0, math.MaxInt64)
 	if err != nil {
 		return err
 	}
 	r.After = max(after, r.After)
-	limit, err := count(v, "limit", defaultEvents, maxEvents)
+	limit, err := request.Number(v, "limit", defaultEvents, 0, maxEvents)
 	if err != nil {
 		return err
 	}
@@ -107,7 +108,7 @@ func (h *Handlers) follow(c *gin.Context, v url.Values, r feed.Reader) error {
 		return err
 	}
 	for _, from := range []struct{ name, value string }{{"Last-Event-ID", c.GetHeader("Last-Event-ID")}, {"after", v.Get("after")}} {
-		if r.After, err = count(url.Values{from.name: {from.value}}, from.name, head, math.MaxInt64); err != nil {
+		if r.After, err = request.Number(url.Values{from.name: {from.value}}, from.name, head, 0, math.MaxInt64); err != nil {
 			return err
 		}
 		if r.After > head { // of another database, or of one that was set back: it would skip events

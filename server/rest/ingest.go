@@ -5,6 +5,7 @@ import (
 
 	"dochook/server/rest/bulk"
 	"dochook/server/rest/collection"
+	"dochook/server/rest/request"
 	"dochook/server/web"
 )
 
@@ -18,7 +19,7 @@ func (h *Handlers) Ingest(c *gin.Context) error {
 	if col.Builtin() {
 		return web.Errorf("forbidden", "", "%s takes one document at a time, at /api/resource", col.Name())
 	}
-	v, err := parameters(c)
+	v, err := request.Parameters(c)
 	if err != nil {
 		return err
 	}

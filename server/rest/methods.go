@@ -16,6 +16,7 @@ import (
 	"dochook/doctype/record"
 	"dochook/server/rest/collection"
 	"dochook/server/rest/rawjson"
+	"dochook/server/rest/request"
 	"dochook/server/web"
 )
 
@@ -74,7 +75,7 @@ func (h *Handlers) Ping(c *gin.Context) error {
 
 // Method answers GET and POST /api/method/{method} with {"message": …}.
 func (h *Handlers) Method(c *gin.Context) error {
-	name := segment(c, "method")
+	name := request.Segment(c, "method")
 	m, ok := h.methods[name]
 	if !ok {
 		return web.Errorf("not_found", "method", "there is no method %.100q", name)
@@ -86,7 +87,7 @@ func (h *Handlers) Method(c *gin.Context) error {
 	if err != nil {
 		return err
 	}
-	out, err := m.do(withUser(c), p)
+	out, err := m.do(request.Context(c), p)
 	if err != nil {
 		return err
 	}
@@ -95,14 +96,14 @@ func (h *Handlers) Method(c *gin.Context) error {
 
 func readParams(c *gin.Context) (params, error) {
 	p := params{}
-	v, err := parameters(c)
+	v, err := request.Parameters(c)
 	if err != nil {
 		return nil, err
 	}
 	for name := range v {
 		p[name] = rawjson.Quote(v.Get(name))
 	}
-	body, err := readObject(c)
+	body, err := request.Object(c)
 	if err != nil {
 		return nil, err
 	}

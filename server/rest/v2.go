@@ -9,6 +9,7 @@ import (
 	"github.com/gin-gonic/gin"
 
 	"dochook/server/rest/collection"
+	"dochook/server/rest/request"
 	"dochook/server/web"
 )
 
@@ -61,7 +62,7 @@ func (h *Handlers) ListV2(c *gin.Context) error {
 
 // GetV2 answers GET /api/v2/document/{DocType}/{name}[/events].
 func (h *Handlers) GetV2(c *gin.Context) error {
-	rest := segment(c, "name")
+	rest := request.Segment(c, "name")
 	if rest == "" {
 		return h.ListV2(c)
 	}
@@ -83,7 +84,7 @@ func (h *Handlers) GetV2(c *gin.Context) error {
 // CallV2 answers POST /api/v2/document/{DocType}/{name}/method/{method}, and
 // without a name makes a document.
 func (h *Handlers) CallV2(c *gin.Context) error {
-	rest := segment(c, "name")
+	rest := request.Segment(c, "name")
 	if rest == "" {
 		return h.Create(c)
 	}
@@ -95,11 +96,11 @@ func (h *Handlers) CallV2(c *gin.Context) error {
 	if err != nil {
 		return err
 	}
-	name, err := unescape(escaped)
+	name, err := request.Unescape(escaped)
 	if err != nil {
 		return err
 	}
-	body, err := readObject(c)
+	body, err := request.Object(c)
 	if err != nil {
 		return err
 	}
@@ -113,15 +114,15 @@ func (h *Handlers) CallV2(c *gin.Context) error {
 // history lists the events of one document that are still in the log, newest
 // first.
 func (h *Handlers) history(ctx context.Context, c *gin.Context, col *collection.Collection, escaped string) error {
-	name, err := unescape(escaped)
+	name, err := request.Unescape(escaped)
 	if err != nil {
 		return err
 	}
-	v, err := parameters(c)
+	v, err := request.Parameters(c)
 	if err != nil {
 		return err
 	}
-	limit, err := count(v, "limit", defaultEvents, maxEvents)
+	limit, err := request.Number(v, "limit", defaultEvents, 0, maxEvents)
 	if err != nil {
 		return err
 	}

@@ -1,14 +1,9 @@
 package rest
 
 import (
-	"bytes"
 	"context"
-	"fmt"
-	"maps"
-	"mime"
 	"net/url"
 	"slices"
-	"strconv"
 	"strings"
 
 	"github.com/gin-gonic/gin"
@@ -16,90 +11,15 @@ import (
 	"dochook/doctype"
 	"dochook/doctype/query"
 	"dochook/doctype/record"
-	"dochook/hooks"
 	"dochook/server/rest/collection"
 	"dochook/server/rest/rawjson"
+	"dochook/server/rest/request"
 	"dochook/server/web"
 )
 
 // MaxRows is the most documents one list answers; who wants more asks for
 // them in pages.
 const MaxRows = 10_000
-
-// withUser is the request's ctx, whose writes are done on behalf of its key.
-func withUser(c *gin.Context) context.Context {
-	ctx := c.Request.Context()
-	key := web.Principal(ctx)
-	hops, err := strconv.ParseInt(c.GetHeader(hooks.HopsHeader), 10, 32)
-	if err != nil || hops < 0 {
-		hops = 0 // nobody's chain is cut by junk
-	}
-	return doctype.WithUser(ctx, doctype.User{KeyID: key.Name, Name: key.Owner, Hops: hops})
-}
-
-// segment is a part of the path that the router left escaped, without the
-// slash a catch-all begins with and the one a client may have put at the end.
-func segment(c *gin.Context, param string) string {
-	return strings.TrimSuffix(strings.TrimPrefix(c.Param(param), "/"), "/")
-}
-
-// unescape decodes a part of the path.
-func unescape(raw string) (string, error) {
-	s, err := url.PathUnescape(raw)
-	if err != nil {
-		return "", web.Errorf("bad_request", "", "the path is not escaped correctly")
-	}
-	return s, nil
-}
-
-// readAll reads the whole body; the route bounds it.
-func readAll(c *gin.Context) ([]byte, error) {
-	var b bytes.Buffer
-	b.Grow(int(min(max(c.Request.ContentLength, 0), 1<<20)) + bytes.MinRead)
-	if _, err := b.ReadFrom(c.Request.Body); err != nil {
-		return nil, fmt.Errorf("read the body: %w", err)
-	}
-	return b.Bytes(), nil
-}
-
-// readObject reads a body that is one JSON object, by itself or as the form
-// field "data". It is checked as records are; an empty body is an empty object.
-func readObject(c *gin.Context) ([]byte, error) {
-	data, err := readAll(c)
-	if err != nil {
-		return nil, err
-	}
-	trimmed := bytes.TrimLeft(data, " \t\r\n")
-	kind, _, _ := mime.ParseMediaType(c.GetHeader("Content-Type"))
-	switch {
-	case len(trimmed) == 0:
-		return []byte("{}"), nil
-	case trimmed[0] == '{': // curl -d calls everything a form
-	case kind == "application/x-www-form-urlencoded":
-		if data, err = formObject(data); err != nil {
-			return nil, err
-		}
-	case kind == "multipart/form-data":
-		return nil, web.Errorf("unsupported", "", "send the document as JSON, not as multipart/form-data")
-	}
-	return data, record.Check(data)
-}
-
-// formObject is the field data of a form, or an object of all its fields.
-func formObject(body []byte) ([]byte, error) {
-	values, err := url.ParseQuery(string(body))
-	if err != nil {
-		return nil, web.Errorf("bad_request", "", "the form is not encoded correctly")
-	}
-	if values.Has("data") {
-		return []byte(values.Get("data")), nil
-	}
-	var w rawjson.Object
-	for _, name := range slices.Sorted(maps.Keys(values)) {
-		w.Member(name, rawjson.Quote(values.Get(name)))
-	}
-	return w.Bytes(), nil
-}
 
 // answer writes {"<member>": value} and further members as they are given.
 func answer(c *gin.Context, status int, member string, value []byte, more ...string) error {
@@ -206,8 +126,8 @@ func fetch(ctx context.Context, col *collection.Collection, q query.Query) ([][]
 // openPath opens the collection of the DocType in the path; ctx acts for the
 // key.
 func (h *Handlers) openPath(c *gin.Context, p collection.Purpose) (context.Context, *collection.Collection, error) {
-	ctx := withUser(c)
-	name, err := unescape(segment(c, "doctype"))
+	ctx := request.Context(c)
+	name, err := request.Unescape(request.Segment(c, "doctype"))
 	if err != nil {
 		return ctx, nil, err
 	}
@@ -223,35 +143,4 @@ func distinct(fields []string) []string {
 		seen[f] = true
 		return again
 	})
-}
-
-// parameters are those of the URL. What cannot be read, or is there twice,
-// would be obeyed in part at best.
-func parameters(c *gin.Context) (url.Values, error) {
-	v, err := url.ParseQuery(c.Request.URL.RawQuery)
-	if err != nil {
-		return nil, web.Errorf("bad_request", "", "the parameters in the URL are not escaped correctly")
-	}
-	for name, values := range v {
-		if len(values) > 1 {
-			return nil, web.Errorf("bad_request", name, "the parameter %.60q is there %d times", name, len(values))
-		}
-	}
-	return v, nil
-}
-
-// count reads a number parameter between 0 and limit, absent as given.
-func count(v url.Values, param string, absent, limit int64) (int64, error) {
-	s := v.Get(param)
-	if s == "" {
-		return absent, nil
-	}
-	n, err := strconv.ParseInt(s, 10, 64)
-	if err != nil || n < 0 {
-		return 0, web.Errorf("invalid", param, "%s must be a number from 0 on", param)
-	}
-	if n > limit {
-		return 0, web.Errorf("invalid", param, "%s is at most %d", param, limit)
-	}
-	return n, nil
 }

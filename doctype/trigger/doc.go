@@ -1,0 +1,2 @@
+// Package trigger holds the code of a program that runs when documents are written.
+package trigger

@@ -1,0 +1,115 @@
+package server_test
+
+// A room is one package and what of this module its code, not its tests, may
+// import: a folder, or with /... also everything below it. Arrows point one way:
+// documents never hear of webhooks, mappings of nobody, faces of the database.
+type room struct {
+	folder string // relative to the module; "." is main
+	may    []string
+}
+
+// house has a row for every package. A new package needs a row first.
+func house() []room {
+	return []room{
+		{folder: "mapping", may: []string{"mapping/path"}},
+		{folder: "mapping/format", may: []string{"mapping/path"}},
+		{folder: "mapping/path"},
+
+		{folder: "migrations"},
+		{folder: "migrations/rows"},
+		{folder: "migrations/dbtest", may: []string{"migrations"}},
+
+		{folder: "doctype", may: []string{"doctype/record"}},
+		{folder: "doctype/query"},
+		{folder: "doctype/record"},
+		{folder: "doctype/eventlog", may: []string{"doctype", "migrations", "migrations/rows"}},
+		{folder: "doctype/unique", may: []string{"doctype/record", "migrations/rows"}},
+		{folder: "doctype/idempotency", may: []string{"doctype", "migrations"}},
+		{folder: "doctype/listing", may: []string{"doctype/eventlog", "doctype/query"}},
+		{folder: "doctype/definitions", may: []string{"doctype"}},
+		{folder: "doctype/trigger", may: []string{"doctype", "doctype/record"}},
+		{folder: "doctype/documents", may: []string{
+			"doctype", "doctype/definitions", "doctype/eventlog", "doctype/idempotency", "doctype/listing", "doctype/query", "doctype/record", "doctype/trigger", "doctype/unique",
+			"migrations", "migrations/rows",
+		}},
+		{folder: "doctype/scrapers", may: []string{"doctype", "doctype/eventlog", "doctype/listing", "doctype/query", "doctype/record", "migrations"}},
+		{folder: "doctype/jobs", may: []string{
+			"doctype", "doctype/documents", "doctype/eventlog", "doctype/listing", "doctype/query", "doctype/record", "doctype/scrapers", "migrations", "migrations/rows",
+		}},
+
+		{folder: "hooks/condition"},
+		{folder: "hooks/definition", may: []string{"doctype", "doctype/record", "mapping"}},
+		{folder: "hooks", may: []string{"doctype", "doctype/query", "doctype/record", "hooks/condition", "hooks/definition", "mapping", "mapping/format", "migrations"}},
+		{folder: "hooks/batch", may: []string{"doctype", "doctype/eventlog", "hooks"}},
+		{folder: "hooks/sender"},
+		{folder: "hooks/ledger", may: []string{"doctype/query", "migrations", "migrations/rows"}},
+		{folder: "hooks/outbound", may: []string{"doctype", "hooks", "hooks/batch", "hooks/ledger", "hooks/sender", "mapping"}},
+		{folder: "hooks/courier", may: []string{"doctype", "doctype/eventlog", "doctype/record", "hooks", "hooks/batch", "hooks/ledger", "hooks/outbound", "hooks/sender"}},
+
+		{folder: "server/ingest", may: []string{"server/ingest/body"}},
+		{folder: "server/ingest/body"},
+		{folder: "server/ingest/foreign", may: []string{"doctype", "doctype/record", "server/ingest/body"}},
+		{folder: "server/access", may: []string{"doctype/query", "migrations"}},
+		{folder: "server/web", may: []string{"server/access"}},
+		{folder: "server/rest/rawjson", may: []string{"doctype/..."}},
+		{folder: "server/rest/request", may: []string{"doctype", "doctype/query", "doctype/record", "hooks", "server/web"}},
+		{folder: "server/rest/feed", may: []string{"doctype", "doctype/eventlog", "server/web"}},
+		{folder: "server/rest/bulk", may: []string{"doctype/...", "server/ingest/...", "server/rest/rawjson", "server/web"}},
+		{folder: "server/rest/scraping", may: []string{"doctype/...", "server/rest/bulk", "server/rest/request", "server/web"}},
+		{folder: "server/rest/collection", may: []string{
+			"doctype/...", "hooks", "hooks/ledger", "hooks/courier", "mapping", "server/access", "server/rest/rawjson", "server/rest/request", "server/web",
+		}},
+		{folder: "server/rest", may: []string{"doctype/...", "hooks", "server/ingest", "server/rest/...", "server/web"}},
+		{folder: "server/graph", may: []string{"doctype/...", "hooks", "server/rest/rawjson", "server/rest/request", "server/web"}},
+		{folder: "server", may: []string{"doctype/...", "hooks/...", "mapping", "migrations", "server/access", "server/graph", "server/ingest", "server/rest/...", "server/web"}},
+
+		{folder: "fixtures", may: []string{"doctype/...", "fixtures/peer", "hooks", "migrations", "server"}},
+		{folder: "fixtures/peer"},
+		{folder: "fixtures/demo", may: []string{"doctype", "doctype/record", "fixtures", "fixtures/peer", "fixtures/series", "migrations"}},
+		{folder: "fixtures/series"},
+		{folder: "fixtures/clients"}, // tests only
+		{folder: "fixtures/bench"},   // tests only
+		{folder: "fixtures/example", may: []string{"doctype/...", "hooks", "hooks/courier", "migrations", "server"}},
+
+		// A room inside server that stands above it: the verbs of the program.
+		{folder: "server/cli", may: []string{"doctype/...", "fixtures/...", "hooks/...", "migrations", "server", "server/access", "server/ingest"}},
+		{folder: ".", may: []string{"fixtures", "migrations", "server", "server/cli"}},
+	}
+}
+
+// A library is a module of others, where it may be imported, and for tests where else.
+type library struct {
+	path         string
+	rooms, tests []string
+}
+
+// libraries has a row for every module we import directly. A new dependency needs a row first.
+func libraries() []library {
+	return []library{
+		{path: "github.com/gin-gonic/gin", rooms: []string{"server/..."}},
+		{path: "github.com/uptrace/bun", rooms: []string{
+			"doctype/...", "hooks", "hooks/ledger", "migrations", "migrations/rows", "server/access",
+		}, tests: []string{"fixtures/...", "server/..."}},
+		{path: "github.com/jackc/pgx/v5", rooms: []string{"migrations/..."}},
+		{path: "modernc.org/sqlite", rooms: []string{"migrations"}},
+		{path: "github.com/gofrs/flock", rooms: []string{"migrations"}},
+
+		{path: "github.com/go-json-experiment/json", rooms: []string{"doctype/...", "fixtures/...", "hooks/...", "mapping/...", "server/..."}},
+		{path: "github.com/tidwall/gjson", rooms: []string{"doctype/...", "mapping/...", "server/ingest"}, tests: []string{"fixtures/...", "server/..."}},
+		{path: "github.com/shopspring/decimal", rooms: []string{"doctype/..."}},
+		{path: "golang.org/x/text", rooms: []string{"doctype/..."}},
+		{path: "github.com/google/uuid", rooms: []string{"doctype/...", "hooks/courier"}},
+
+		{path: "github.com/expr-lang/expr", rooms: []string{"hooks/condition"}},
+		{path: "golang.org/x/net/http/httpguts", rooms: []string{"hooks", "hooks/sender"}},
+		{path: "golang.org/x/net/idna", rooms: []string{"hooks/sender"}},
+		{path: "golang.org/x/net/dns/dnsmessage", tests: []string{"hooks/sender"}},
+
+		{path: "github.com/graph-gophers/graphql-go", rooms: []string{"server/graph"}},
+		{path: "github.com/klauspost/compress", rooms: []string{"doctype/jobs", "server/ingest/body"}, tests: []string{"fixtures/...", "server/..."}},
+		{path: "github.com/alecthomas/kong", rooms: []string{".", "server/cli"}},
+		{path: "github.com/schollz/progressbar/v3", rooms: []string{"server/cli"}},
+		{path: "golang.org/x/tools/txtar", rooms: []string{"fixtures"}},
+		{path: "github.com/mccutchen/go-httpbin/v2", tests: []string{"fixtures/..."}},
+	}
+}
