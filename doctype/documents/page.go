@@ -4,9 +4,14 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"math"
 	"math/rand/v2"
+	"runtime"
+	"runtime/debug"
 	"slices"
+	"sync"
+	"sync/atomic"
 
 	"dochook/doctype"
 	"dochook/doctype/idempotency"
@@ -178,16 +183,10 @@ func preparePage(def *doctype.Definition, p Page, user doctype.User) (writes []*
 	}
 	writes, lines = make([]*write, len(p.Records)), make([]Line, len(p.Records))
 	last := make(map[string]int, len(p.Records))
+	prepared := prepareAll(def, verb, p.Records, user)
 	for i, r := range p.Records {
 		lines[i].Line = r.Line
-		w, err := (*write)(nil), r.Err
-		switch {
-		case err != nil:
-		case r.Trash:
-			w, err = prepareTrash(def, r, user)
-		default:
-			w, err = prepare(def, verb, r.Data, r.Key, user)
-		}
+		w, err := prepared[i].write, prepared[i].err
 		if w != nil {
 			lines[i].Name = w.name
 		}
@@ -202,6 +201,54 @@ func preparePage(def *doctype.Definition, p Page, user doctype.User) (writes []*
 		last[w.name], writes[i] = i, w
 	}
 	return writes, lines, nil
+}
+
+// preparedRecord is what became of one record before anything is read.
+type preparedRecord struct {
+	write *write
+	err   error
+}
+
+// prepareAll prepares records on all processors: of an unchanged page that is most of the work.
+func prepareAll(def *doctype.Definition, v verb, records []Record, user doctype.User) []preparedRecord {
+	const chunk = 250
+	out := make([]preparedRecord, len(records))
+	var next atomic.Int64
+	work := func() {
+		for {
+			end := int(next.Add(chunk))
+			if end-chunk >= len(records) {
+				return
+			}
+			for i := end - chunk; i < min(end, len(records)); i++ {
+				out[i].write, out[i].err = prepareOne(def, v, &records[i], user)
+			}
+		}
+	}
+	var others sync.WaitGroup
+	for range min(runtime.GOMAXPROCS(0), (len(records)+chunk-1)/chunk) - 1 {
+		others.Go(work)
+	}
+	work()
+	others.Wait()
+	return out
+}
+
+// prepareOne turns a panic into an error of its record: on a goroutine of its own it would end the process.
+func prepareOne(def *doctype.Definition, v verb, r *Record, user doctype.User) (w *write, err error) {
+	defer func() {
+		if p := recover(); p != nil {
+			w, err = nil, doctype.Internal(fmt.Errorf("panic: %v\n%s", p, debug.Stack()), "prepare record")
+		}
+	}()
+	switch {
+	case r.Err != nil:
+		return nil, r.Err
+	case r.Trash:
+		return prepareTrash(def, *r, user)
+	default:
+		return prepare(def, v, r.Data, r.Key, user)
+	}
 }
 
 func (l *Line) reject(err error) {

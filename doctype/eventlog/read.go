@@ -14,7 +14,13 @@ import (
 	"dochook/migrations"
 )
 
-const eventColumns = "pos, id, at, doctype, name, event, version, data, changed, job, page, restored, owner, creation, modified_by, key_id, hops, scraper"
+const eventColumns = "pos, id, at, doctype, name, event, version, " + eventTexts + ", job, page, restored, owner, creation, modified_by, key_id, hops, scraper"
+
+const (
+	eventTexts = "data, changed"
+	// bareTexts leave the records out.
+	bareTexts = "CASE WHEN version > 0 THEN '' ELSE data END, NULL"
+)
 
 // Channel is the PostgreSQL notification channel told of new events.
 const Channel = "dochook_events"
@@ -40,6 +46,7 @@ type Range struct {
 	DocType     string
 	JobEvents   bool   // only those about jobs
 	Job         string // only those about documents that this job wrote
+	Bare        bool   // documents' events come without their records and changes
 	Limit       int
 	Bytes       int
 }
@@ -59,7 +66,11 @@ func (l *Log) Events(ctx context.Context, r Range) ([]doctype.Event, error) {
 	if r.Job != "" {
 		where, args = append(where, "version > 0 AND job = ?"), append(args, r.Job)
 	}
-	return l.read(ctx, r.Bytes, strings.Join(where, " AND ")+" ORDER BY pos LIMIT ?", append(args, r.Limit)...)
+	columns := eventColumns
+	if r.Bare {
+		columns = strings.Replace(columns, eventTexts, bareTexts, 1)
+	}
+	return l.selected(ctx, columns, r.Bytes, strings.Join(where, " AND ")+" ORDER BY pos LIMIT ?", append(args, r.Limit)...)
 }
 
 // Before returns the last event at or before a position, of a DocType ("" = all); nil if there is none.
@@ -113,7 +124,11 @@ func (l *Log) History(ctx context.Context, docType, name string, limit int) ([]d
 }
 
 func (l *Log) read(ctx context.Context, most int, where string, args ...any) ([]doctype.Event, error) {
-	rows, err := l.db.Read.QueryContext(ctx, "SELECT "+eventColumns+" FROM events WHERE "+where, args...)
+	return l.selected(ctx, eventColumns, most, where, args...)
+}
+
+func (l *Log) selected(ctx context.Context, columns string, most int, where string, args ...any) ([]doctype.Event, error) {
+	rows, err := l.db.Read.QueryContext(ctx, "SELECT "+columns+" FROM events WHERE "+where, args...)
 	if err != nil {
 		return nil, Unavailable(wrap("read the log", err))
 	}

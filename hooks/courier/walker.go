@@ -198,7 +198,7 @@ func (w *walker) read(ctx context.Context) {
 }
 
 func (w *walker) fetch(ctx context.Context, after int64, limit int) fetch {
-	r := eventlog.Range{After: after, DocType: w.doctype(), JobEvents: w.settings.jobEvents, Limit: limit, Bytes: readBytes}
+	r := eventlog.Range{After: after, DocType: w.doctype(), JobEvents: w.settings.jobEvents, Bare: w.settings.batched, Limit: limit, Bytes: readBytes}
 	events, err := w.events.Events(ctx, r)
 	if err != nil || len(events) > 0 {
 		return w.fetchOf(events, limit, after, err)
