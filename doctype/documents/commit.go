@@ -52,10 +52,17 @@ func (tx *Tx) Now() time.Time { return tx.t.now }
 // Log adds events behind those that were written so far.
 func (tx *Tx) Log(events ...doctype.Event) { tx.t.events = append(tx.t.events, events...) }
 
-// Deferred takes the events that runs with Defer have left.
-func (tx *Tx) Deferred() []doctype.Event {
-	events := tx.t.deferred
-	tx.t.deferred = nil
+// Deferred takes the events that the runs of a job with Defer have left.
+func (tx *Tx) Deferred(job string) []doctype.Event {
+	var events, others []doctype.Event // a savepoint may bring the old list back
+	for _, e := range tx.t.deferred {
+		if e.Job == job {
+			events = append(events, e)
+		} else {
+			others = append(others, e)
+		}
+	}
+	tx.t.deferred = others
 	return events
 }
 
@@ -84,8 +91,8 @@ func txnOf(ctx context.Context, s *Service) *txn {
 	return t
 }
 
-// reader is the running transaction of a trigger's ctx, else the read pool.
-func (s *Service) reader(ctx context.Context) bun.IDB {
+// Reader is the running transaction of a trigger's ctx, else the read pool.
+func (s *Service) Reader(ctx context.Context) bun.IDB {
 	if t := txnOf(ctx, s); t != nil {
 		return t.tx
 	}
@@ -144,14 +151,14 @@ func (s *Service) committed(ctx context.Context, t *txn) {
 // savepoint runs fn so that its error undoes what it wrote and logged, and
 // nothing else of the transaction.
 func (t *txn) savepoint(ctx context.Context, fn func() error) error {
-	events, after, deferred := len(t.events), len(t.after), len(t.deferred)
+	events, after, deferred := len(t.events), len(t.after), t.deferred
 	if _, err := t.tx.Tx.ExecContext(ctx, "SAVEPOINT write_one"); err != nil {
 		return wrap("set savepoint", err)
 	}
 	err := fn()
 	end := "RELEASE SAVEPOINT write_one"
 	if err != nil {
-		t.events, t.after, t.deferred = t.events[:events], t.after[:after], t.deferred[:deferred]
+		t.events, t.after, t.deferred = t.events[:events], t.after[:after], deferred
 		end = "ROLLBACK TO SAVEPOINT write_one"
 	}
 	if _, endErr := t.tx.Tx.ExecContext(context.WithoutCancel(ctx), end); endErr != nil {

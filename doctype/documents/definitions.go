@@ -54,7 +54,7 @@ func loadDocType(ctx context.Context, db bun.IDB, name string) (Stored, error) {
 
 // DocType returns one stored DocType; not_found if there is none.
 func (s *Service) DocType(ctx context.Context, name string) (Stored, error) {
-	return loadDocType(ctx, s.reader(ctx), name)
+	return loadDocType(ctx, s.Reader(ctx), name)
 }
 
 // InsertDocType stores a new DocType; conflict if the name is taken.

@@ -20,7 +20,7 @@ func (s *Service) Get(ctx context.Context, docType, name string) (doctype.Docume
 	if doctype.CheckName(name) != nil {
 		return doctype.Document{}, notFound(docType, name)
 	}
-	row := s.reader(ctx).QueryRowContext(ctx, "SELECT "+documentColumns+" FROM documents WHERE doctype = ? AND name = ? AND trashed_at IS NULL", docType, name)
+	row := s.Reader(ctx).QueryRowContext(ctx, "SELECT "+documentColumns+" FROM documents WHERE doctype = ? AND name = ? AND trashed_at IS NULL", docType, name)
 	d, err := scanDocument(row, docType)
 	if errors.Is(err, sql.ErrNoRows) {
 		return doctype.Document{}, notFound(docType, name)
@@ -31,7 +31,7 @@ func (s *Service) Get(ctx context.Context, docType, name string) (doctype.Docume
 // Live returns those of the named documents that are live, in the order of their names.
 func (s *Service) Live(ctx context.Context, docType string, names []string) ([]doctype.Document, error) {
 	var out []doctype.Document
-	err := listing.Query(ctx, s.reader(ctx), func(rows *sql.Rows) error {
+	err := listing.Query(ctx, s.Reader(ctx), func(rows *sql.Rows) error {
 		d, err := scanDocument(rows, docType)
 		out = append(out, d)
 		return err
@@ -45,7 +45,7 @@ func (s *Service) List(ctx context.Context, docType string, q query.Query) ([]do
 	if err != nil {
 		return nil, err
 	}
-	return listing.List(ctx, s.reader(ctx), s.living(def), q, func(r *sql.Rows) (doctype.Document, error) { return scanDocument(r, docType) })
+	return listing.List(ctx, s.Reader(ctx), s.living(def), q, func(r *sql.Rows) (doctype.Document, error) { return scanDocument(r, docType) })
 }
 
 // Count counts the live documents that pass the query's filters.
@@ -54,5 +54,5 @@ func (s *Service) Count(ctx context.Context, docType string, q query.Query) (int
 	if err != nil {
 		return 0, err
 	}
-	return listing.Count(ctx, s.reader(ctx), s.living(def), q)
+	return listing.Count(ctx, s.Reader(ctx), s.living(def), q)
 }

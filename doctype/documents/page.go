@@ -246,9 +246,11 @@ func prepareOne(def *doctype.Definition, v verb, r *Record, user doctype.User) (
 		return nil, r.Err
 	case r.Trash:
 		return prepareTrash(def, *r, user)
-	default:
-		return prepare(def, v, r.Data, r.Key, user)
 	}
+	if w, err = prepare(def, v, r.Data, r.Key, user); err == nil && v == verbReplace {
+		w.hash = hashOf(w.record)
+	}
+	return w, err
 }
 
 func (l *Line) reject(err error) {

@@ -20,12 +20,19 @@ func (t *txn) load(ctx context.Context, writes []*write) (map[string]*state, err
 	names, hashes := make([]string, len(writes)), make([][]byte, len(writes))
 	backing := make([]state, len(writes))
 	single := t.s.triggers.InTransaction(writes[0].def.Name)
+	ofPage := !t.again && !single
 	for i, w := range writes {
 		states[w.name] = &backing[i]
 		names[i], hashes[i] = w.name, []byte{}
 		if w.verb == verbReplace && !single {
-			hashes[i] = hashOf(w.record)
+			if hashes[i] = w.hash; w.hash == nil {
+				hashes[i] = hashOf(w.record)
+			}
 		}
+		ofPage = ofPage && w.hash != nil
+	}
+	if ofPage {
+		return states, t.loadChanged(ctx, writes, names, hashes, backing)
 	}
 	switch def := writes[0].def.Name; {
 	case t.again: // others write the same documents: lock them, in order of name, and see their last state
@@ -48,6 +55,61 @@ func (t *txn) load(ctx context.Context, writes []*write) (map[string]*state, err
 		return states, nil
 	}
 }
+
+// loadChanged reads, for the records of a page, only what is not there already as it came: an unchanged page costs its look-ups and
+// nothing more. The states of the others are as if they had been read without their records.
+func (t *txn) loadChanged(ctx context.Context, writes []*write, names []string, hashes [][]byte, states []state) error {
+	def, scraper := writes[0].def.Name, writes[0].run.Scraper
+	for i := range states {
+		states[i] = state{Document: doctype.Document{DocType: def, Name: names[i], Scraper: scraper}, exists: true}
+	}
+	const columns = `, coalesce(d.name, ''), CASE WHEN d.hash = i.hash THEN NULL ELSE d.data END, coalesce(d.version, 0), coalesce(d.owner, ''), coalesce(d.creation, 0),
+		coalesce(d.modified, 0), coalesce(d.modified_by, ''), d.trashed_at, d.scraper FROM `
+	if t.s.db.Postgres() {
+		rows, err := t.tx.Tx.QueryContext(ctx, "SELECT i.ord - 1"+columns+`unnest($2::text[], $3::bytea[]) WITH ORDINALITY AS i(name, hash, ord)
+			LEFT JOIN LATERAL (SELECT * FROM documents WHERE doctype = $1 AND name = i.name LIMIT 1) d ON true
+			WHERE d.name IS NULL OR d.hash <> i.hash OR d.trashed_at IS NOT NULL OR $4::text <> '' AND d.scraper IS DISTINCT FROM $4::text`,
+			def, names, hashes, scraper)
+		return scanChanged(rows, err, def, states)
+	}
+	const chunk = 150
+	for start := 0; start < len(names); start += chunk {
+		end := min(start+chunk, len(names))
+		args := make([]any, 0, 3*chunk+3)
+		for i := start; i < end; i++ {
+			args = append(args, i, names[i], hashes[i])
+		}
+		args = append(args, def, scraper, scraper)
+		rows, err := t.tx.Tx.QueryContext(ctx, "WITH i(ord, name, hash) AS (VALUES (?, ?, ?)"+strings.Repeat(", (?, ?, ?)", end-start-1)+") SELECT i.ord"+columns+
+			`i LEFT JOIN documents d ON d.doctype = ? AND d.name = i.name
+			WHERE d.name IS NULL OR d.hash <> i.hash OR d.trashed_at IS NOT NULL OR ? <> '' AND d.scraper IS NOT ?`, args...)
+		if err := scanChanged(rows, err, def, states); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// scanChanged takes rows of a state's number and its document, without a name where there is none.
+func scanChanged(rows *sql.Rows, err error, docType string, states []state) error {
+	return wrap("load documents", listing.Each(rows, err, func() error {
+		var i int
+		doc, err := scanDocument(scanAfter{rows, &i}, docType)
+		if err == nil {
+			states[i] = state{Document: doc, exists: doc.Name != ""}
+		}
+		return err
+	}))
+}
+
+// scanAfter scans a row into first and what it is asked for.
+type scanAfter struct {
+	rows  *sql.Rows
+	first any
+}
+
+// Scan implements the scanner of documents.
+func (s scanAfter) Scan(dest ...any) error { return s.rows.Scan(append([]any{s.first}, dest...)...) }
 
 // lookUp selects the rows of a DocType whose column is one of the texts, of which there is at least one.
 func (t *txn) lookUp(ctx context.Context, what, column, docType string, texts []string) (*sql.Rows, error) {

@@ -42,6 +42,7 @@ type write struct {
 	record   []byte // checked, as it came in; for merge and update the patch
 	user     doctype.User
 	run      Run
+	hash     []byte     // of the record, if it comes in a page
 	expected *time.Time // refuse when the document was modified since
 
 	// Set anew by each try of the transaction.
