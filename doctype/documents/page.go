@@ -57,6 +57,35 @@ type Page struct {
 	// idempotency_busy. Scope is what else must be the same (caller, options).
 	IdempotencyKey string
 	Scope          string
+
+	ready    []preparedRecord // of Prepare
+	readyFor *doctype.Definition
+}
+
+// Prepare checks the page's records now instead of when it is written, so that a caller can do it while the page before it is.
+// Records and Mode must stay as they are.
+func (s *Service) Prepare(ctx context.Context, docType string, p *Page) error {
+	def, err := s.Definition(ctx, docType)
+	if err != nil {
+		return err
+	}
+	v, err := p.verb()
+	if err != nil {
+		return err
+	}
+	p.ready, p.readyFor = prepareAll(def, v, p.Records, doctype.UserOf(ctx)), def
+	return nil
+}
+
+func (p *Page) verb() (verb, error) {
+	switch p.Mode {
+	case Replace, "":
+		return verbReplace, nil
+	case Merge:
+		return verbMerge, nil
+	default:
+		return 0, doctype.Errorf(doctype.CodeInvalid, "mode", "mode is replace or merge, not %q", p.Mode)
+	}
 }
 
 // Line is what became of one record.
@@ -173,17 +202,16 @@ func (t *txn) applyPage(ctx context.Context, docType string, writes []*write) er
 // preparePage checks each record. writes has an entry per line, nil where there
 // is nothing to write: rejected lines and all but the last of a name.
 func preparePage(def *doctype.Definition, p Page, user doctype.User) (writes []*write, lines []Line, err error) {
-	verb := verbReplace
-	switch p.Mode {
-	case Replace, "":
-	case Merge:
-		verb = verbMerge
-	default:
-		return nil, nil, doctype.Errorf(doctype.CodeInvalid, "mode", "mode is replace or merge, not %q", p.Mode)
+	v, err := p.verb()
+	if err != nil {
+		return nil, nil, err
 	}
 	writes, lines = make([]*write, len(p.Records)), make([]Line, len(p.Records))
 	last := make(map[string]int, len(p.Records))
-	prepared := prepareAll(def, verb, p.Records, user)
+	prepared := p.ready
+	if p.readyFor != def {
+		prepared = prepareAll(def, v, p.Records, user)
+	}
 	for i, r := range p.Records {
 		lines[i].Line = r.Line
 		w, err := prepared[i].write, prepared[i].err

@@ -3,11 +3,14 @@ package bulk
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"net/http"
 	"net/url"
+	"runtime/debug"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/gin-gonic/gin"
 
@@ -84,7 +87,7 @@ func (in *Intake) Take(ctx context.Context, c *gin.Context, t Target, v url.Valu
 	if r.lines {
 		return r.stream(ctx, c)
 	}
-	if err := r.write(ctx); err != nil {
+	if err := r.write(ctx, c); err != nil {
 		return &brokenOff{err, &r.sum}
 	}
 	return web.JSON(c, http.StatusOK, &r.sum)
@@ -203,17 +206,20 @@ func numeric(def *doctype.Definition) func(string) bool {
 
 // write writes page after page until the body ends. What was committed by then
 // stands in sum, also when it fails.
-func (r *run) write(ctx context.Context) error {
+func (r *run) write(ctx context.Context, c *gin.Context) error {
+	pages, stop := r.ahead(ctx, c)
+	early := true
+	defer func() { stop(early) }()
 	for {
-		page := r.page
-		var err error
-		if page.Number, page.Records, err = r.next(); errors.Is(err, io.EOF) {
+		p := <-pages
+		early = p.err == nil
+		if errors.Is(p.err, io.EOF) {
 			return nil
 		}
-		if err != nil {
-			return err
+		if p.err != nil {
+			return p.err
 		}
-		result, err := r.commit(ctx, page)
+		result, err := r.commit(ctx, p.page)
 		if err != nil {
 			return err
 		}
@@ -224,6 +230,64 @@ func (r *run) write(ctx context.Context) error {
 			}
 		}
 	}
+}
+
+// fetched is a page that is ready to be written, or why there is none.
+type fetched struct {
+	page documents.Page
+	err  error
+}
+
+// ahead reads and checks the next page while the one before it is written: the one waits for the client, the other for the database.
+func (r *run) ahead(ctx context.Context, c *gin.Context) (pages <-chan fetched, stop func(early bool)) {
+	out, done, ended := make(chan fetched), make(chan struct{}), make(chan struct{})
+	go func() {
+		defer close(ended)
+		for {
+			f := r.fetch(ctx)
+			select {
+			case out <- f:
+			case <-done:
+				return
+			}
+			if f.err != nil {
+				return
+			}
+		}
+	}()
+	return out, func(early bool) {
+		close(done)
+		if early {
+			r.interrupt(c, ended)
+		}
+		<-ended
+	}
+}
+
+// interrupt ends a read of the body that may never end: the client may send no more until it is answered. What such a connection
+// would bring next is not a request.
+func (r *run) interrupt(c *gin.Context, ended <-chan struct{}) {
+	grace := time.NewTimer(100 * time.Millisecond)
+	defer grace.Stop()
+	select {
+	case <-ended:
+	case <-grace.C:
+		c.Header("Connection", "close")
+		_ = http.NewResponseController(c.Writer).SetReadDeadline(time.Now())
+	}
+}
+
+func (r *run) fetch(ctx context.Context) (f fetched) {
+	defer func() {
+		if p := recover(); p != nil { // on a goroutine of its own it would end the process
+			f.err = fmt.Errorf("panic: %v\n%s", p, debug.Stack())
+		}
+	}()
+	f.page = r.page
+	if f.page.Number, f.page.Records, f.err = r.next(); f.err == nil {
+		f.err = r.docs.Prepare(ctx, r.docType, &f.page)
+	}
+	return f
 }
 
 func (r *run) commit(ctx context.Context, page documents.Page) (documents.PageResult, error) {
@@ -263,7 +327,7 @@ func (r *run) stream(ctx context.Context, c *gin.Context) error {
 		return nil
 	}
 	last := map[string]any{"summary": &r.sum}
-	if err := r.write(ctx); err != nil {
+	if err := r.write(ctx, c); err != nil {
 		if !begun {
 			return &brokenOff{err, &r.sum}
 		}
