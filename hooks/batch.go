@@ -114,7 +114,9 @@ func (k *Cutter) Parts(base int) []Part {
 // Page is what format rows needs to know beside the records of one request.
 type Page struct {
 	Records [][]byte // all of the page: they name the columns
-	Columns []Column // of the DocType, for documents outside the page of a job
+	// For documents outside the page of a job, which says them itself:
+	Columns       []Column // of the DocType
+	Recipe, Table string   // what to call where they come from, and where they stand
 }
 
 // Column is a column of format rows.
@@ -195,15 +197,11 @@ func (c *Compiled) changesJob(anchor *doctype.Event) string {
 
 // rows is the head of a body of format rows.
 func (c *Compiled) rows(anchor *doctype.Event, page Page) format.Rows {
-	text := func(name, other string) string {
-		if v := record.Member(anchor.Data, name); anchor.Event == doctype.JobData && len(v) > 2 && v[0] == '"' {
-			return record.Unquote(v)
-		}
-		return other
-	}
-	h := format.Rows{Recipe: text("title", c.changesJob(anchor)), Table: text("table", anchor.DocType)}
+	h := format.Rows{Recipe: page.Recipe, Table: page.Table}
 	known := page.Columns
 	if anchor.Event == doctype.JobData {
+		h.Recipe = record.Unquote(record.Member(anchor.Data, "title"))
+		h.Table = record.Unquote(record.Member(anchor.Data, "table"))
 		known = nil
 		for column := range record.Elements(record.Member(anchor.Data, "columns")) {
 			known = append(known, format.Column{

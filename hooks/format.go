@@ -49,6 +49,9 @@ func (c *Compiled) nameOf(e *doctype.Event) string {
 			task = doctype.TaskSuccess
 		}
 		names = append(names, task)
+		if c.Format == FormatJob { // it knows one end, by whatever name
+			names = append(names, doctype.JobFinished)
+		}
 	}
 	for _, name := range names {
 		if own, ok := c.EventNames[name]; ok {

@@ -53,20 +53,20 @@ func inMember(err error) error {
 	return &moved
 }
 
-// Inline lists the webhooks that jobs brought along: names by job.
-func (s *Service) Inline(ctx context.Context) (map[string]string, error) {
+// Inline lists the webhooks that jobs brought along, by job.
+func (s *Service) Inline(ctx context.Context) (map[string]Stored, error) {
 	rows, err := s.rows(ctx, "SELECT "+columns+" FROM webhooks WHERE name LIKE 'job-%'")
 	if err != nil {
 		return nil, err
 	}
-	out := map[string]string{}
+	out := map[string]Stored{}
 	for i := range rows {
 		stored, err := rows[i].stored()
 		if err != nil {
 			return nil, err
 		}
 		if stored.Job != "" {
-			out[stored.Job] = stored.Name
+			out[stored.Job] = stored
 		}
 	}
 	return out, nil

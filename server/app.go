@@ -1,6 +1,7 @@
 package server
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -84,7 +85,7 @@ func New(db *migrations.DB, config Config, o Options) (*App, error) {
 	a.Scrapers = scrapers.New(db, scrapers.Options{})
 	a.Jobs = jobs.New(db, a.Documents, jobs.Options{Hooks: a.Webhooks, BaseURL: config.PublicURL, Idle: config.JobIdle})
 	a.Couriers = courier.New(a.Documents.Log(), a.Webhooks, a.Ledger, guard, courier.Options{
-		Logger: a.log, Version: config.Version, Exclusive: !db.Postgres(), Pages: pages{a.Jobs},
+		Logger: a.log, Version: config.Version, Exclusive: !db.Postgres(), Pages: pages{a.Jobs, a.Documents},
 	})
 	a.Keys = access.New(db, access.Options{Logger: a.log})
 	a.handler = a.routes()
@@ -92,14 +93,30 @@ func New(db *migrations.DB, config Config, o Options) (*App, error) {
 }
 
 // pages are the pages of jobs as couriers read them.
-type pages struct{ *jobs.Service }
+type pages struct {
+	*jobs.Service
 
-// Columns are the columns of a DocType that have ids.
-func (p pages) Columns(ctx context.Context, docType string) ([]hooks.Column, error) {
-	columns, err := p.Service.Columns(ctx, docType)
-	out := make([]hooks.Column, len(columns))
+	docs *documents.Service
+}
+
+// Heading is what format rows says of documents outside a job's page.
+func (p pages) Heading(ctx context.Context, docType, job string) (hooks.Page, error) {
+	columns, err := p.Columns(ctx, docType)
+	if err != nil {
+		return hooks.Page{}, err
+	}
+	out := hooks.Page{Recipe: docType, Table: docType, Columns: make([]hooks.Column, len(columns))}
 	for i, c := range columns {
-		out[i] = hooks.Column{ID: c.ID, Name: c.Name}
+		out.Columns[i] = hooks.Column{ID: c.ID, Name: c.Name}
+	}
+	if job != "" {
+		j, err := p.Get(ctx, job)
+		out.Recipe, out.Table = j.Title, j.Table
+		return out, err
+	}
+	def, err := p.docs.Definition(ctx, docType)
+	if err == nil {
+		out.Recipe, out.Table = cmp.Or(def.Scraper, def.Title, docType), cmp.Or(def.Table, docType)
 	}
 	return out, err
 }

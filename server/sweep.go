@@ -56,11 +56,14 @@ func (a *App) SweepInline(ctx context.Context) error {
 		return err
 	}
 	for job, last := range ended {
+		webhook := inline[job]
 		for _, l := range lags {
-			if l.Walker != hooks.Walker(inline[job]) || l.Pos < last || l.Retries > 0 {
+			// One that was switched off stands still for ever: nobody enables what nobody sees.
+			over := !bool(webhook.Enabled) || l.Pos >= last && l.Retries == 0
+			if l.Walker != hooks.Walker(webhook.Name) || !over {
 				continue
 			}
-			if err := a.Webhooks.Delete(ctx, inline[job]); err != nil {
+			if err := a.Webhooks.Delete(ctx, webhook.Name); err != nil {
 				return err
 			}
 		}

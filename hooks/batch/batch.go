@@ -19,8 +19,9 @@ type Log interface {
 type Pages interface {
 	// Records are the accepted records of a page; not_found when they are no longer kept.
 	Records(ctx context.Context, job string, page int64) ([][]byte, error)
-	// Columns are the columns of a DocType that have ids.
-	Columns(ctx context.Context, docType string) ([]hooks.Column, error)
+	// Heading fills in the columns of a DocType that have ids, and what format rows calls the recipe and the table of documents,
+	// written by a job or, with "", by none.
+	Heading(ctx context.Context, docType, job string) (hooks.Page, error)
 }
 
 // Sources are where batches come from.
@@ -53,7 +54,7 @@ func (s Sources) Cut(ctx context.Context, c *hooks.Compiled, anchor *doctype.Eve
 	if err != nil {
 		return nil, err
 	}
-	if page.Columns, err = s.columns(ctx, c, anchor); err != nil {
+	if err := s.heading(ctx, c, anchor, &page); err != nil {
 		return nil, err
 	}
 	return cutter.Parts(c.Base(anchor, page)), nil
@@ -80,8 +81,7 @@ func (s Sources) Render(ctx context.Context, c *hooks.Compiled, anchor *doctype.
 			return hooks.Request{}, err
 		}
 	}
-	var err error
-	if page.Columns, err = s.columns(ctx, c, anchor); err != nil {
+	if err := s.heading(ctx, c, anchor, &page); err != nil {
 		return hooks.Request{}, err
 	}
 	return c.RenderBatch(anchor, part, pieces, page)
@@ -198,15 +198,17 @@ func (s Sources) read(ctx context.Context, r eventlog.Range, fn func(*doctype.Ev
 	}
 }
 
-func (s Sources) columns(ctx context.Context, c *hooks.Compiled, anchor *doctype.Event) (out []hooks.Column, err error) {
+func (s Sources) heading(ctx context.Context, c *hooks.Compiled, anchor *doctype.Event, page *hooks.Page) error {
 	if c.Format != hooks.FormatRows || anchor.Event == doctype.JobData {
-		return nil, nil
+		return nil
 	}
-	err = persist(ctx, func() (err error) {
-		out, err = s.Pages.Columns(ctx, anchor.DocType)
+	var found hooks.Page
+	err := persist(ctx, func() (err error) {
+		found, err = s.Pages.Heading(ctx, anchor.DocType, anchor.Job)
 		return err
 	})
-	return out, err
+	page.Columns, page.Recipe, page.Table = found.Columns, found.Recipe, found.Table
+	return err
 }
 
 // persist asks again while the database is away: no delivery fails because we cannot read.

@@ -98,11 +98,11 @@ type house struct {
 
 type pages struct{ *jobs.Service }
 
-func (p pages) Columns(ctx context.Context, docType string) ([]hooks.Column, error) {
-	columns, err := p.Service.Columns(ctx, docType)
-	var out []hooks.Column
+func (p pages) Heading(ctx context.Context, docType, _ string) (hooks.Page, error) {
+	columns, err := p.Columns(ctx, docType)
+	out := hooks.Page{Recipe: docType, Table: docType}
 	for _, c := range columns {
-		out = append(out, hooks.Column(c))
+		out.Columns = append(out.Columns, hooks.Column(c))
 	}
 	return out, err
 }

@@ -29,10 +29,7 @@ func (e *Engine) Preview(ctx context.Context, c *hooks.Compiled, ev *doctype.Eve
 		p.Why += "; but the webhook is disabled, and nothing is sent until it is enabled"
 	}
 	if !c.Wants(ev) {
-		p.Fires, p.Why = false, "the webhook does not listen to "+ev.Event+" of "+ev.DocType
-		if ev.Event == doctype.OnUpdate && len(c.Fields) > 0 && ev.DocType == c.WebhookDocType {
-			p.Why = "none of the monitored fields changed"
-		}
+		p.Fires, p.Why = false, unwantedBecause(c, ev)
 	}
 	request, _, refusal := t.Make(ctx, ev, nil)
 	switch {
@@ -41,7 +38,9 @@ func (e *Engine) Preview(ctx context.Context, c *hooks.Compiled, ev *doctype.Eve
 		p.Why += "; it comes in parts, and this is the first"
 		request, _ = t.Render(ctx, ev, &refusal.Parts[0])
 	case refusal.Kind == outbound.Unwanted:
-		p.Fires, p.Why = false, "the condition does not hold"
+		if p.Fires {
+			p.Fires, p.Why = false, "the condition does not hold"
+		}
 		if rendered, err := t.Render(ctx, ev, nil); err == nil {
 			request = rendered
 		}
@@ -53,6 +52,18 @@ func (e *Engine) Preview(ctx context.Context, c *hooks.Compiled, ev *doctype.Eve
 		p.Request = request
 	}
 	return p
+}
+
+// unwantedBecause says why a webhook does not want an event, whatever its condition.
+func unwantedBecause(c *hooks.Compiled, ev *doctype.Event) string {
+	switch {
+	case c.Scraper != "" && ev.Scraper != c.Scraper:
+		return "the event does not come from a job of Scraper " + c.Scraper
+	case ev.Event == doctype.OnUpdate && len(c.Fields) > 0 && ev.DocType == c.WebhookDocType:
+		return "none of the monitored fields changed"
+	default:
+		return "the webhook does not listen to " + ev.Event + " of " + ev.DocType
+	}
 }
 
 // Try sends an event to a webhook now, whatever its state, and records nothing.

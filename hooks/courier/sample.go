@@ -10,14 +10,17 @@ import (
 )
 
 // sample stands for the log and the pages when one event is shown as if it had happened: it is all there is.
-type sample struct{ event *doctype.Event }
+type sample struct {
+	event *doctype.Event
+	pages batch.Pages
+}
 
 // sourcesOf are the log's own for what a job did, and for a document the one event of it.
 func (e *Engine) sourcesOf(ev *doctype.Event) batch.Sources {
 	if doctype.IsJobEvent(ev.Event) {
 		return e.sources
 	}
-	s := sample{ev}
+	s := sample{ev, e.sources.Pages}
 	return batch.Sources{Log: s, Pages: s}
 }
 
@@ -34,5 +37,7 @@ func (s sample) Records(context.Context, string, int64) ([][]byte, error) {
 	return [][]byte{s.event.Data}, nil
 }
 
-// Columns returns none: they get ids of their names.
-func (s sample) Columns(context.Context, string) ([]hooks.Column, error) { return nil, nil }
+// Heading is the log's own.
+func (s sample) Heading(ctx context.Context, docType, job string) (hooks.Page, error) {
+	return s.pages.Heading(ctx, docType, job)
+}

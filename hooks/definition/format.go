@@ -100,6 +100,20 @@ func (w *Webhook) normaliseFormat() error {
 	return nil
 }
 
+// refitBatch drops what the format before filled in, when an edit changes the format and leaves the batch as it was.
+func (w *Webhook) refitBatch(was *Webhook) {
+	if w.Format == was.Format || w.Batch == nil || was.Batch == nil || *w.Batch != *was.Batch {
+		return
+	}
+	if formats[w.Format].by == "" {
+		w.Batch = nil
+		return
+	}
+	kept := *w.Batch
+	kept.By = ""
+	w.Batch = &kept
+}
+
 // checkMembers refuses members that the format would not use, and what must be there for it.
 func (w *Webhook) checkMembers() error {
 	f := formats[w.Format]

@@ -150,24 +150,7 @@ func Parse(base Webhook, data []byte) (Webhook, error) {
 		}
 		d := json.NewDecoder(bytes.NewReader(one))
 		d.DisallowUnknownFields()
-		switch name { // lists are replaced, not merged into
-		case "events":
-			w.Events = nil
-		case "fields":
-			w.Fields = nil
-		case "webhook_headers":
-			w.WebhookHeaders = nil
-		case "webhook_data":
-			w.WebhookData = nil
-		case "retry":
-			w.Retry = Retry{}
-		case "batch":
-			w.Batch = nil
-		case "event_names":
-			w.EventNames = nil
-		case "event_fields":
-			w.EventFields = nil
-		}
+		w.clear(name)
 		if err := d.Decode(&w); err != nil {
 			return base, errorf(CodeInvalid, name, "is of the wrong type%s", shapeOf(name))
 		}
@@ -175,12 +158,35 @@ func Parse(base Webhook, data []byte) (Webhook, error) {
 	if w.Job != base.Job {
 		return base, errorf(CodeInvalid, "job", "is set for the webhook that a job brings along, and by it alone")
 	}
+	w.refitBatch(&base)
 	// A client that sends the whole webhook back may have changed only the one
 	// of the two that it knows.
 	if hasDocEvent && w.WebhookDocEvent != "" && (!hasEvents || w.WebhookDocEvent != base.WebhookDocEvent && slices.Equal(w.Events, base.Events)) {
 		w.Events = nil
 	}
 	return w, nil
+}
+
+// clear empties a list or object that comes anew: the decoder would merge into it.
+func (w *Webhook) clear(member string) {
+	switch member {
+	case "events":
+		w.Events = nil
+	case "fields":
+		w.Fields = nil
+	case "webhook_headers":
+		w.WebhookHeaders = nil
+	case "webhook_data":
+		w.WebhookData = nil
+	case "retry":
+		w.Retry = Retry{}
+	case "batch":
+		w.Batch = nil
+	case "event_names":
+		w.EventNames = nil
+	case "event_fields":
+		w.EventFields = nil
+	}
 }
 
 func shapeOf(name string) string {
