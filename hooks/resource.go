@@ -22,9 +22,23 @@ var stated = []struct {
 	name   string
 	number bool
 }{
-	{"apiUrl", false}, {"apiCode", true}, {"apiResponseTime", true}, {"apiErrorMsg", false}, {"apiResult", false}, {"errorNumber", true},
-	{"successRate", true}, {"runseconds", true}, {"detail", false}, {"flow", true}, {"fileSize", true}, {"type", true}, {"csvUrl", false},
-	{"jsonUrl", false}, {"audioUrl", false}, {"videoUrl", false}, {"subtitleUrl", false},
+	{"apiUrl", false},
+	{"apiCode", true},
+	{"apiResponseTime", true},
+	{"apiErrorMsg", false},
+	{"apiResult", false},
+	{"errorNumber", true},
+	{"successRate", true},
+	{"runseconds", true},
+	{"detail", false},
+	{"flow", true},
+	{"fileSize", true},
+	{"type", true},
+	{"csvUrl", false},
+	{"jsonUrl", false},
+	{"audioUrl", false},
+	{"videoUrl", false},
+	{"subtitleUrl", false},
 }
 
 // jobResource is resource of a job event, in the members of a task as integrations know it: what the scraper stated in its stats,

@@ -8,14 +8,19 @@ import (
 	"dochook/hooks/definition"
 )
 
-// What a webhook is.
 type (
+	// Webhook is a webhook as defined and answered.
 	Webhook = definition.Webhook
-	Header  = definition.Header
-	Check   = definition.Check
-	Retry   = definition.Retry
-	Batch   = definition.Batch
-	Error   = definition.Error
+	// Header is one row of a webhook's headers.
+	Header = definition.Header
+	// Check is a Frappe Check field.
+	Check = definition.Check
+	// Retry is when failed deliveries are tried again.
+	Retry = definition.Retry
+	// Batch is how much one request of a batched format may carry.
+	Batch = definition.Batch
+	// Error is a mistake in a webhook, or a failure to make its request.
+	Error = definition.Error
 )
 
 // Formats of bodies.

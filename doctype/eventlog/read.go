@@ -3,7 +3,6 @@ package eventlog
 import (
 	"context"
 	"database/sql"
-	"errors"
 	"slices"
 	"strings"
 	"time"
@@ -91,21 +90,26 @@ func (l *Log) Changed(ctx context.Context, db bun.IDB, docType string, names []s
 	out := map[string]bool{}
 	for chunk := range slices.Chunk(names, 500) {
 		rows, err := db.QueryContext(ctx, "SELECT DISTINCT name FROM events WHERE doctype = ? AND name IN (?) AND pos > ? AND version > 0", docType, bun.List(chunk), after)
+		if err == nil {
+			err = addNames(rows, out)
+		}
 		if err != nil {
-			return nil, Unavailable(wrap("look for events", err))
-		}
-		for rows.Next() {
-			var name string
-			if err := rows.Scan(&name); err != nil {
-				return nil, errors.Join(wrap("look for events", err), rows.Close())
-			}
-			out[name] = true
-		}
-		if err := errors.Join(rows.Err(), rows.Close()); err != nil {
 			return nil, Unavailable(wrap("look for events", err))
 		}
 	}
 	return out, nil
+}
+
+func addNames(rows *sql.Rows, out map[string]bool) error {
+	defer func() { _ = rows.Close() }()
+	for rows.Next() {
+		var name string
+		if err := rows.Scan(&name); err != nil {
+			return err
+		}
+		out[name] = true
+	}
+	return rows.Err()
 }
 
 // At returns the events at the given positions, in order; those no longer

@@ -83,8 +83,6 @@ func byBatch(e *doctype.Event) string {
 	return e.DocType
 }
 
-func formatUnix(at time.Time) string { return strconv.FormatInt(at.Unix(), 10) }
-
 var idEncoding = base32.StdEncoding.WithPadding(base32.NoPadding)
 
 // deliveryID is the same for every attempt at one event by one walker, also

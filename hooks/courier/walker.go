@@ -35,7 +35,7 @@ type walker struct {
 	name     string
 	target   target
 	settings settings
-	events   eventLog
+	events   *eventlog.Log
 	store    *ledger.Store
 	log      *slog.Logger
 	lease    ledger.Lease
@@ -74,14 +74,6 @@ type walker struct {
 	inFlush  ledger.Batch
 	off      string // why the webhook is to be switched off when the walker has ended; "" = it is not
 	debug    bool   // attempts that went well are logged too
-}
-
-// eventLog is what a walker reads.
-type eventLog interface {
-	Head(ctx context.Context) (int64, error)
-	Events(ctx context.Context, r eventlog.Range) ([]doctype.Event, error)
-	At(ctx context.Context, pos []int64) ([]doctype.Event, error)
-	Before(ctx context.Context, pos int64, docType string) (*doctype.Event, error)
 }
 
 type fetch struct {
