@@ -11,7 +11,9 @@ import (
 	"time"
 
 	"dochook/fixtures"
+	"dochook/fixtures/definitions"
 	"dochook/migrations"
+	"dochook/server/cli/place"
 )
 
 // Fixtures moves definitions in and out as files, and plays scenarios.
@@ -30,18 +32,18 @@ type FixturesLoad struct {
 
 // Run stores them.
 func (f *FixturesLoad) Run(ctx context.Context, g *Globals, s *Streams) error {
-	var files []fixtures.File
+	var files []definitions.File
 	for _, name := range f.Files {
 		text, err := readFile(s, name)
 		if err != nil {
 			return err
 		}
-		files = append(files, fixtures.File{Name: name, Data: text})
+		files = append(files, definitions.File{Name: name, Data: text})
 	}
-	return f.with(ctx, opening{g, f.Targets, creating, g.logger(s.Err)}, func(at *opened) error {
-		done, err := fixtures.Load(ctx, at, files)
+	return f.with(ctx, opening{g, f.Targets, creating, g.logger(s.Err)}, func(at *place.Opened) error {
+		done, err := definitions.Load(ctx, at, files)
 		if g.JSON {
-			if printErr := printJSON(s.Out, append([]fixtures.Loaded{}, done...)); err == nil {
+			if printErr := printJSON(s.Out, append([]definitions.Loaded{}, done...)); err == nil {
 				err = printErr
 			}
 			return err
@@ -74,9 +76,9 @@ type FixturesExport struct {
 
 // Run writes them.
 func (f *FixturesExport) Run(ctx context.Context, g *Globals, s *Streams) error {
-	var files []fixtures.File
-	err := f.with(ctx, opening{g, Targets{}, looking, g.logger(s.Err)}, func(at *opened) (err error) {
-		files, err = fixtures.Export(ctx, at)
+	var files []definitions.File
+	err := f.with(ctx, opening{g, Targets{}, looking, g.logger(s.Err)}, func(at *place.Opened) (err error) {
+		files, err = definitions.Export(ctx, at)
 		return err
 	})
 	if err != nil {

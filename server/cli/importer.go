@@ -3,23 +3,17 @@ package cli
 import (
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"io"
-	"net/url"
 	"os"
 	"path/filepath"
-	"slices"
 	"strings"
 	"time"
 
 	"github.com/schollz/progressbar/v3"
 
-	"dochook/doctype"
-	"dochook/doctype/documents"
-	"dochook/doctype/record"
 	"dochook/fixtures/peer"
-	"dochook/server/ingest"
+	"dochook/server/cli/place"
 )
 
 // Import feeds files into a DocType.
@@ -37,9 +31,6 @@ type Import struct {
 	Baseline bool     `help:"The first job of a scraper: its inserts and updates are no events."`
 }
 
-// maxShown is how many rejected lines of a file are shown.
-const maxShown = 1000
-
 // Run feeds them, one after the other, and prints what became of the records.
 // It fails when records were rejected, a file broke off, or a job is held.
 func (i *Import) Run(ctx context.Context, g *Globals, s *Streams) error {
@@ -50,7 +41,7 @@ func (i *Import) Run(ctx context.Context, g *Globals, s *Streams) error {
 	case i.Expect != nil && *i.Expect < 0:
 		return usagef("--expect is a number of records, from 0 on")
 	}
-	return i.with(ctx, opening{g, Targets{}, creating, g.logger(s.Err)}, func(at *opened) error {
+	return i.with(ctx, opening{g, Targets{}, creating, g.logger(s.Err)}, func(at *place.Opened) error {
 		if err := i.ensure(ctx, at, s); err != nil {
 			return err
 		}
@@ -58,20 +49,13 @@ func (i *Import) Run(ctx context.Context, g *Globals, s *Streams) error {
 			return i.asJob(ctx, g, s, at)
 		}
 		all := outcome{Errors: []fileError{}}
-		broken := i.feedAll(s, &all, func(name string, body io.Reader) (peer.Ingested, error) {
-			if at.client != nil {
-				return at.client.Ingest(ctx, i.DocType, i.parameters(), contentType(name), body)
-			}
-			return i.ingest(ctx, at.docs, pages{contentType(name), body, func(p documents.Page) (documents.PageResult, error) {
-				return at.docs.WritePage(ctx, i.DocType, p)
-			}})
-		})
+		broken := i.feedAll(ctx, s, at, &all)
 		return all.report(g, s, broken)
 	})
 }
 
 // ensure makes the DocType if it does not exist and --key says how.
-func (i *Import) ensure(ctx context.Context, d definitions, s *Streams) error {
+func (i *Import) ensure(ctx context.Context, d *place.Opened, s *Streams) error {
 	stored, err := d.Get(ctx, "DocType", i.DocType)
 	switch {
 	case err == nil && i.Key != "":
@@ -100,16 +84,6 @@ func (i *Import) ensure(ctx context.Context, d definitions, s *Streams) error {
 	return printf(s.Err, "made the DocType %s, named by field:%s\n", i.DocType, i.Key)
 }
 
-func (i *Import) parameters() url.Values {
-	p := url.Values{}
-	for key, value := range map[string]string{"records": i.Records, "mode": i.Mode, "shape": i.Shape} {
-		if value != "" {
-			p.Set(key, value)
-		}
-	}
-	return p
-}
-
 // contentType is a hint; what counts is the content.
 func contentType(name string) string {
 	switch strings.ToLower(filepath.Ext(strings.TrimSuffix(strings.TrimSuffix(name, ".gz"), ".zst"))) {
@@ -135,14 +109,18 @@ type outcome struct {
 	Errors []fileError     `json:"errors"`
 	Broken string          `json:"broken,omitempty"` // why a file could not be read to its end
 	Job    json.RawMessage `json:"job,omitempty"`
-	job    run
+	job    place.Run
 }
 
 // feedAll feeds the files up to the first that breaks off, and returns why it
 // did.
-func (i *Import) feedAll(s *Streams, all *outcome, feed func(name string, body io.Reader) (peer.Ingested, error)) error {
+func (i *Import) feedAll(ctx context.Context, s *Streams, at *place.Opened, all *outcome) error {
 	for _, name := range i.Files {
-		answer, err := i.feedOne(s, name, feed)
+		answer, err := i.feedOne(ctx, s, name, func(text io.Reader) (peer.Ingested, error) {
+			return at.Feed(ctx, i.DocType, all.job.ID, place.Body{
+				Text: text, ContentType: contentType(name), Records: i.Records, Mode: i.Mode, Shape: i.Shape,
+			})
+		})
 		all.add(name, answer)
 		if err != nil {
 			all.Broken = oneLine(explain(i.explain(err)).Message)
@@ -150,6 +128,18 @@ func (i *Import) feedAll(s *Streams, all *outcome, feed func(name string, body i
 		}
 	}
 	return nil
+}
+
+// interruptible reads a body that may never come to its end, until ctx does.
+// What is read of it is lost then.
+func interruptible(ctx context.Context, body io.Reader) *io.PipeReader {
+	r, w := io.Pipe()
+	context.AfterFunc(ctx, func() { _ = w.CloseWithError(ctx.Err()) }) // never fails
+	go func() {
+		_, err := io.Copy(w, body)
+		_ = w.CloseWithError(err)
+	}()
+	return r
 }
 
 // report prints the outcome and returns what is wrong with it.
@@ -160,7 +150,7 @@ func (o *outcome) report(g *Globals, s *Streams, broken error) error {
 	switch {
 	case broken != nil:
 		return broken
-	case o.job.waiting():
+	case o.job.Waiting():
 		return &Error{CodeWord: CodeFailed, Message: "the job is held", Quiet: true}
 	case o.Rejected > 0:
 		return &Error{CodeWord: CodeFailed, Message: "records were rejected", Quiet: true}
@@ -169,9 +159,14 @@ func (o *outcome) report(g *Globals, s *Streams, broken error) error {
 }
 
 // feedOne feeds one file, with a progress bar if a person is looking.
-func (i *Import) feedOne(s *Streams, name string, feed func(name string, body io.Reader) (peer.Ingested, error)) (peer.Ingested, error) {
-	body, size := s.In, int64(-1)
-	if name != "-" {
+func (i *Import) feedOne(ctx context.Context, s *Streams, name string, feed func(text io.Reader) (peer.Ingested, error)) (peer.Ingested, error) {
+	var body io.Reader
+	size := int64(-1)
+	if name == "-" {
+		in := interruptible(ctx, s.In)
+		defer func() { _ = in.Close() }() // never fails
+		body = in
+	} else {
 		f, err := os.Open(name) //nolint:gosec // the caller's own file
 		if err != nil {
 			return peer.Ingested{}, failf("cannot read %s: %s", name, rootCause(err)).because(err)
@@ -190,7 +185,7 @@ func (i *Import) feedOne(s *Streams, name string, feed func(name string, body io
 	if bar != nil {
 		body = io.TeeReader(body, bar)
 	}
-	answer, err := feed(name, io.NopCloser(body))
+	answer, err := feed(io.NopCloser(body))
 	if bar != nil {
 		if finishErr := bar.Finish(); err == nil {
 			err = finishErr
@@ -262,89 +257,8 @@ func (o *outcome) print(g *Globals, s *Streams) error {
 	if n := o.job.Counts.Removed; n > 0 {
 		lines[0] += fmt.Sprintf(": removed %d", n)
 	}
-	if o.job.waiting() {
-		lines = append(lines, o.job.heldLines()...)
+	if o.job.Waiting() {
+		lines = append(lines, heldLines(&o.job)...)
 	}
 	return printf(s.Out, "%s\n", strings.Join(lines, "\n"))
-}
-
-// pages is a body on its way into the database this process has open.
-type pages struct {
-	contentType string
-	body        io.Reader
-	write       func(documents.Page) (documents.PageResult, error)
-}
-
-func (i *Import) ingest(ctx context.Context, store *documents.Service, p pages) (peer.Ingested, error) {
-	var total peer.Ingested
-	definition, err := store.Definition(ctx, i.DocType)
-	if err != nil {
-		return total, err
-	}
-	reader := ingest.NewReader(p.body, ingest.Options{
-		ContentType: p.contentType, Shape: i.Shape, Records: i.Records, Key: hasKey(definition), Numeric: numeric(definition),
-	})
-	for {
-		page, err := reader.Next()
-		if errors.Is(err, io.EOF) {
-			return total, nil
-		}
-		if err != nil {
-			return total, err
-		}
-		records := make([]documents.Record, len(page.Records))
-		for n, r := range page.Records {
-			records[n] = documents.Record{Line: r.Line, Key: r.Key, Data: r.Data, Err: r.Err}
-		}
-		result, err := p.write(documents.Page{Records: records, Mode: documents.Mode(i.Mode), Number: page.Number})
-		if err != nil {
-			return total, err
-		}
-		addPage(&total, &result)
-	}
-}
-
-func addPage(total *peer.Ingested, page *documents.PageResult) {
-	total.Received += page.Received
-	total.Inserted += page.Inserted
-	total.Updated += page.Updated
-	total.Unchanged += page.Unchanged
-	total.Duplicates += page.Duplicates
-	total.Rejected += page.Rejected
-	for _, l := range page.Lines {
-		switch {
-		case l.Outcome != documents.Rejected:
-		case len(total.Errors) >= maxShown:
-			total.Omitted++
-		default:
-			total.Errors = append(total.Errors, peer.LineError{Line: l.Line, Code: l.Code, Field: l.Field, Message: l.Message})
-		}
-	}
-}
-
-// hasKey tells records from a map of records.
-func hasKey(d *doctype.Definition) func(record []byte) bool {
-	fields := d.KeyFields()
-	if len(fields) == 0 && !strings.Contains(d.Autoname, "@key") {
-		return nil // made-up names: nothing tells them apart
-	}
-	return func(data []byte) bool {
-		return slices.ContainsFunc(fields, func(f string) bool { return record.Member(data, f) != nil })
-	}
-}
-
-// numeric says which CSV columns hold numbers.
-func numeric(d *doctype.Definition) func(column string) bool {
-	return func(column string) bool {
-		f := d.Field(column)
-		if f == nil {
-			return false
-		}
-		switch f.Fieldtype {
-		case "Int", "Float", "Percent", "Currency", "Check":
-			return true
-		default:
-			return false
-		}
-	}
 }

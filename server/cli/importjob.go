@@ -3,16 +3,13 @@ package cli
 import (
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
-	"io"
 	"os"
 	"path/filepath"
 	"strings"
 	"time"
 
-	"dochook/doctype/documents"
-	"dochook/fixtures/peer"
+	"dochook/server/cli/place"
 )
 
 // endLimit is how long the end of a job may take after an interrupt.
@@ -20,7 +17,7 @@ const endLimit = 30 * time.Second
 
 // asJob feeds the files as the pages of one job. It counts as finished, so that
 // what is missing may be removed, only if every file was read to its end.
-func (i *Import) asJob(ctx context.Context, g *Globals, s *Streams, at *opened) error {
+func (i *Import) asJob(ctx context.Context, g *Globals, s *Streams, at *place.Opened) error {
 	for _, name := range i.Files { // before there is a job that would fail
 		if _, err := os.Stat(name); name != "-" && err != nil {
 			return failf("cannot read %s: %s", name, rootCause(err)).because(err)
@@ -30,21 +27,14 @@ func (i *Import) asJob(ctx context.Context, g *Globals, s *Streams, at *opened) 
 	if err != nil {
 		return err
 	}
-	made, err := i.createJob(ctx, at, scraper)
-	if err != nil {
+	all := outcome{Errors: []fileError{}}
+	if all.job, err = i.createJob(ctx, at, scraper); err != nil {
 		return err
 	}
-	all := outcome{Errors: []fileError{}}
-	broken := i.feedAll(s, &all, func(name string, body io.Reader) (peer.Ingested, error) {
-		if at.client != nil {
-			return at.client.PostResults(ctx, made.ID, i.parameters(), contentType(name), body)
-		}
-		return i.ingest(ctx, at.docs, pages{contentType(name), body, func(p documents.Page) (documents.PageResult, error) {
-			return at.jobs.WritePage(ctx, made.ID, p)
-		}})
-	})
+	made := all.job
+	broken := i.feedAll(ctx, s, at, &all)
 	all.job, err = i.endJob(ctx, at, made.ID, broken, all.Broken)
-	all.Job = all.job.raw
+	all.Job = all.job.JSON
 	if broken == nil && err != nil {
 		broken = failf("job %s did not end: %s", made.ID, explain(i.explain(err)).Message).
 			hint("nothing was removed; look at it with: dochook jobs show " + made.ID).because(err)
@@ -54,7 +44,7 @@ func (i *Import) asJob(ctx context.Context, g *Globals, s *Streams, at *opened) 
 
 // scraper is whose job it is: the one named by --scraper, else the DocType's
 // own, else one named like it, which is made.
-func (i *Import) scraper(ctx context.Context, s *Streams, at *opened) (string, error) {
+func (i *Import) scraper(ctx context.Context, s *Streams, at *place.Opened) (string, error) {
 	name := i.Scraper
 	if name == "" {
 		stored, err := at.Get(ctx, "DocType", i.DocType)
@@ -96,7 +86,7 @@ func (i *Import) scraper(ctx context.Context, s *Streams, at *opened) (string, e
 	return name, printf(s.Err, "made the Scraper %s, feeding %s\n", name, i.DocType)
 }
 
-func (i *Import) createJob(ctx context.Context, at *opened, scraper string) (run, error) {
+func (i *Import) createJob(ctx context.Context, at *place.Opened, scraper string) (place.Run, error) {
 	body := map[string]any{}
 	if i.Full {
 		body["mode"] = "full"
@@ -114,9 +104,9 @@ func (i *Import) createJob(ctx context.Context, at *opened, scraper string) (run
 	body["files"] = files
 	text, err := json.Marshal(body)
 	if err != nil {
-		return run{}, err
+		return place.Run{}, err
 	}
-	made, err := at.createRun(ctx, scraper, text)
+	made, err := at.CreateRun(ctx, scraper, text)
 	if codeOf(err) == "conflict" {
 		return made, failf("%s", explain(i.explain(err)).Message).
 			hint(fmt.Sprintf("see it with: dochook jobs list --scraper %s; end it with: dochook jobs stop ID", scraper)).because(err)
@@ -125,19 +115,19 @@ func (i *Import) createJob(ctx context.Context, at *opened, scraper string) (run
 }
 
 // endJob ends the job, also after an interrupt.
-func (i *Import) endJob(ctx context.Context, at *opened, id string, broken error, reason string) (run, error) {
+func (i *Import) endJob(ctx context.Context, at *place.Opened, id string, broken error, reason string) (place.Run, error) {
 	ending := map[string]string{"status": "finished"}
 	switch {
-	case errors.Is(broken, context.Canceled):
+	case ctx.Err() != nil:
 		ending = map[string]string{"status": "stopped", "reason": "the import was interrupted"}
 	case broken != nil:
 		ending = map[string]string{"status": "failed", "reason": reason}
 	}
 	text, err := json.Marshal(ending)
 	if err != nil {
-		return run{}, err
+		return place.Run{}, err
 	}
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), endLimit)
 	defer cancel()
-	return at.onRun(ctx, verbFinish, id, text)
+	return at.OnRun(ctx, place.Finish, id, text)
 }

@@ -7,6 +7,8 @@ import (
 	"io"
 	"strings"
 	"text/tabwriter"
+
+	"dochook/server/cli/place"
 )
 
 // Jobs looks at scrape jobs and decides on what they hold back.
@@ -31,8 +33,8 @@ func (l *JobsList) Run(ctx context.Context, g *Globals, s *Streams) error {
 	if l.Limit < 1 || l.Limit > 10_000 {
 		return usagef("--limit is from 1 to 10000")
 	}
-	return l.with(ctx, opening{g, Targets{}, looking, g.logger(s.Err)}, func(at *opened) error {
-		found, err := at.findRuns(ctx, l.Scraper, l.Status, l.Limit)
+	return l.with(ctx, opening{g, Targets{}, looking, g.logger(s.Err)}, func(at *place.Opened) error {
+		found, err := at.FindRuns(ctx, l.Scraper, l.Status, l.Limit)
 		if err != nil {
 			return err
 		}
@@ -64,14 +66,14 @@ type Chosen struct {
 // error.
 func (c *Chosen) do(ctx context.Context, g *Globals, s *Streams, verb string) error {
 	how := alone
-	if verb == verbShow {
+	if verb == place.Show {
 		how = looking
 	}
-	return c.with(ctx, opening{g, Targets{}, how, g.logger(s.Err)}, func(at *opened) error {
-		done := []run{}
+	return c.with(ctx, opening{g, Targets{}, how, g.logger(s.Err)}, func(at *place.Opened) error {
+		done := []place.Run{}
 		var failed error
 		for _, id := range c.IDs {
-			r, err := at.onRun(ctx, verb, id, nil)
+			r, err := at.OnRun(ctx, verb, id, nil)
 			if err != nil {
 				failed = err
 				break
@@ -80,7 +82,7 @@ func (c *Chosen) do(ctx context.Context, g *Globals, s *Streams, verb string) er
 			if g.JSON {
 				continue
 			}
-			if err := r.tell(ctx, at, s.Out, verb); err != nil {
+			if err := tell(ctx, at, s.Out, verb, &r); err != nil {
 				return err
 			}
 		}
@@ -98,7 +100,7 @@ type JobsShow struct{ Chosen }
 
 // Run shows them.
 func (j *JobsShow) Run(ctx context.Context, g *Globals, s *Streams) error {
-	return j.do(ctx, g, s, verbShow)
+	return j.do(ctx, g, s, place.Show)
 }
 
 // JobsApprove approves jobs.
@@ -106,7 +108,7 @@ type JobsApprove struct{ Chosen }
 
 // Run approves them.
 func (j *JobsApprove) Run(ctx context.Context, g *Globals, s *Streams) error {
-	return j.do(ctx, g, s, verbApprove)
+	return j.do(ctx, g, s, place.Approve)
 }
 
 // JobsDiscard discards jobs.
@@ -114,7 +116,7 @@ type JobsDiscard struct{ Chosen }
 
 // Run discards what they hold back.
 func (j *JobsDiscard) Run(ctx context.Context, g *Globals, s *Streams) error {
-	return j.do(ctx, g, s, verbDiscard)
+	return j.do(ctx, g, s, place.Discard)
 }
 
 // JobsStop stops jobs.
@@ -122,26 +124,26 @@ type JobsStop struct{ Chosen }
 
 // Run stops them.
 func (j *JobsStop) Run(ctx context.Context, g *Globals, s *Streams) error {
-	return j.do(ctx, g, s, verbStop)
+	return j.do(ctx, g, s, place.Stop)
 }
 
 // printRuns writes jobs as the service answers them.
-func printRuns(w io.Writer, list []run) error {
+func printRuns(w io.Writer, list []place.Run) error {
 	raws := make([]json.RawMessage, len(list))
 	for i := range list {
-		raws[i] = list[i].raw
+		raws[i] = list[i].JSON
 	}
 	return printJSON(w, raws)
 }
 
 // tell says in words how a job stands after a verb.
-func (r *run) tell(ctx context.Context, at *opened, w io.Writer, verb string) error {
+func tell(ctx context.Context, at *place.Opened, w io.Writer, verb string, r *place.Run) error {
 	switch verb {
-	case verbApprove:
+	case place.Approve:
 		return printf(w, "approved job %s of %s: removed %d\n", r.ID, r.Scraper, r.Counts.Removed)
-	case verbDiscard:
+	case place.Discard:
 		return printf(w, "discarded what job %s of %s held back\n", r.ID, r.Scraper)
-	case verbStop:
+	case place.Stop:
 		if r.Status != "stopped" {
 			return printf(w, "job %s of %s had ended already: %s\n", r.ID, r.Scraper, r.Status)
 		}
@@ -150,7 +152,7 @@ func (r *run) tell(ctx context.Context, at *opened, w io.Writer, verb string) er
 	lines := []string{
 		fmt.Sprintf("job %s of %s, feeding %s: %s", r.ID, r.Scraper, r.DocType, r.Status),
 		fmt.Sprintf("  %s, %d pages, %d records accepted", r.Mode, r.Counts.Pages, r.Rows),
-		"  " + r.counts(),
+		"  " + counts(r),
 	}
 	if r.Reason != "" {
 		lines = append(lines, "  reason: "+oneLine(r.Reason))
@@ -158,9 +160,9 @@ func (r *run) tell(ctx context.Context, at *opened, w io.Writer, verb string) er
 	if r.Removal.Decision != "" {
 		lines = append(lines, "  what it held back was "+r.Removal.Decision)
 	}
-	if r.waiting() {
-		lines = append(lines, r.heldLines()...)
-		names, err := at.heldNames(ctx, r.ID, maxHeldNames)
+	if r.Waiting() {
+		lines = append(lines, heldLines(r)...)
+		names, err := at.Removals(ctx, r.ID, maxHeldNames)
 		if err != nil {
 			return err
 		}
@@ -178,7 +180,7 @@ func (r *run) tell(ctx context.Context, at *opened, w io.Writer, verb string) er
 const maxHeldNames = 20
 
 // counts names what became of records, as far as it is not 0.
-func (r *run) counts() string {
+func counts(r *place.Run) string {
 	c := &r.Counts
 	parts := []string{fmt.Sprintf("received %d", c.Received)}
 	for _, part := range []struct {
@@ -211,7 +213,7 @@ var brakes = map[string]string{ //nolint:gochecknoglobals // a table
 }
 
 // heldLines say what a job holds back, why, and what to do about it.
-func (r *run) heldLines() []string {
+func heldLines(r *place.Run) []string {
 	var what []string
 	if n := r.Removal.Held; n > 0 {
 		what = append(what, fmt.Sprintf("%d removals", n))

@@ -1,10 +1,14 @@
 package cli_test
 
 import (
+	"context"
 	"encoding/json"
+	"io"
+	"os"
 	"regexp"
 	"strings"
 	"testing"
+	"time"
 
 	"dochook/migrations/dbtest"
 )
@@ -176,5 +180,51 @@ func TestJobs_stop(t *testing.T) {
 	r = dochook(t, dir, `{"sku":"A"}`, append([]string{"import", "-", "--doctype=Product", "--full"}, place...)...)
 	if r.code != 0 || !strings.Contains(r.out, " of shop is finished") {
 		t.Errorf("after it: exit %d\n%s%s", r.code, r.out, r.err)
+	}
+}
+
+// TestImport_interrupted: Ctrl-C stops the job, and nothing is removed.
+func TestImport_interrupted(t *testing.T) {
+	dir := t.TempDir()
+	p := start(t, dir, tokenEnv(), anyPort)
+	c := client(t, p.url)
+	insert(t, c, "DocType", `{"name":"Product","autoname":"field:sku"}`)
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	defer cancel()
+	cmd := command(ctx, dir, nil, "import", "-", "--doctype=Product", "--full", "--server", p.url, "--token", token)
+	stdin, err := cmd.StdinPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	out := &tail{}
+	cmd.Stdout, cmd.Stderr = out, out
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := io.WriteString(stdin, `{"sku":"A"}`+"\n"); err != nil {
+		t.Fatal(err)
+	}
+	tick := time.NewTicker(20 * time.Millisecond)
+	defer tick.Stop()
+	var id string
+	for id == "" {
+		<-tick.C
+		names, err := c.Names(ctx, "Scrape Job")
+		if err != nil {
+			t.Fatal(err)
+		}
+		if len(names) > 0 {
+			id = names[0]
+		}
+	}
+	if err := cmd.Process.Signal(os.Interrupt); err != nil {
+		t.Fatal(err)
+	}
+	if err := cmd.Wait(); err == nil || cmd.ProcessState.ExitCode() != 1 || !strings.Contains(out.String(), "dochook: interrupted") {
+		t.Errorf("%v\n%s", err, out)
+	}
+	j, err := c.Job(t.Context(), id)
+	if err != nil || j.Status != "stopped" {
+		t.Errorf("the job is %s, %v", j.Status, err)
 	}
 }

@@ -6,16 +6,11 @@ import (
 	"log/slog"
 	"os"
 
-	"dochook/doctype/documents"
-	"dochook/doctype/jobs"
-	"dochook/doctype/scrapers"
-	"dochook/fixtures"
 	"dochook/fixtures/peer"
-	"dochook/hooks"
-	"dochook/hooks/ledger"
 	"dochook/hooks/sender"
 	"dochook/migrations"
 	"dochook/server"
+	"dochook/server/cli/place"
 )
 
 // Place is where a verb finds its data: a running service, else the database.
@@ -31,12 +26,6 @@ func (p *Place) check() error {
 	return nil
 }
 
-// definitions is a place of DocTypes, Scrapers and Webhooks.
-type definitions interface {
-	fixtures.Definitions
-	fixtures.Exporter
-}
-
 // opening is how a place is opened if it is a database.
 type opening struct {
 	globals *Globals
@@ -45,18 +34,8 @@ type opening struct {
 	log     *slog.Logger
 }
 
-// opened is a place in use.
-type opened struct {
-	definitions
-	runs
-
-	client *peer.Client       // nil with --database
-	docs   *documents.Service // nil with --server, as jobs
-	jobs   *jobs.Service
-}
-
 // with opens the place for the time of fn.
-func (p *Place) with(ctx context.Context, o opening, fn func(at *opened) error) error {
+func (p *Place) with(ctx context.Context, o opening, fn func(at *place.Opened) error) error {
 	if err := p.check(); err != nil {
 		return err
 	}
@@ -66,23 +45,14 @@ func (p *Place) with(ctx context.Context, o opening, fn func(at *opened) error) 
 			return usagef("%s", err).because(err)
 		}
 		defer client.Close()
-		return p.explain(fn(&opened{definitions: client, runs: remoteRuns{client}, client: client}))
+		return p.explain(fn(place.Remote(client)))
 	}
 	guard, err := sender.NewGuard(o.targets.AllowTarget)
 	if err != nil {
 		return badSetting(err)
 	}
 	return o.globals.with(ctx, o.how, o.log, func(db *migrations.DB) error {
-		docs := documents.New(db, documents.Options{Logger: o.log})
-		service := jobs.New(db, docs, jobs.Options{BaseURL: publicURL()})
-		return fn(&opened{
-			definitions: &fixtures.Local{
-				Documents: docs,
-				Scrapers:  scrapers.New(db, scrapers.Options{}),
-				Webhooks:  hooks.New(db, guard, ledger.New(db), hooks.Options{}),
-			},
-			runs: localRuns{service}, docs: docs, jobs: service,
-		})
+		return fn(place.Local(db, guard, place.Options{Logger: o.log, PublicURL: publicURL()}))
 	})
 }
 
