@@ -64,6 +64,7 @@ func house() []room {
 		{folder: "server", may: []string{"doctype/...", "hooks/...", "mapping", "migrations", "server/access", "server/graph", "server/ingest", "server/rest/...", "server/web"}},
 
 		{folder: "fixtures", may: []string{"doctype/...", "fixtures/peer", "hooks", "migrations", "server"}},
+		{folder: "fixtures/definitions", may: []string{"doctype/...", "hooks"}},
 		{folder: "fixtures/peer"},
 		{folder: "fixtures/demo", may: []string{"doctype", "doctype/record", "fixtures", "fixtures/peer", "fixtures/series", "migrations"}},
 		{folder: "fixtures/series"},
@@ -72,7 +73,10 @@ func house() []room {
 		{folder: "fixtures/example", may: []string{"doctype/...", "hooks", "hooks/courier", "migrations", "server"}},
 
 		// A room inside server that stands above it: the verbs of the program.
-		{folder: "server/cli", may: []string{"doctype/...", "fixtures/...", "hooks/...", "migrations", "server", "server/access", "server/ingest"}},
+		{folder: "server/cli", may: []string{"doctype/...", "fixtures/...", "hooks/...", "migrations", "server", "server/access", "server/cli/..."}},
+		{folder: "server/cli/place", may: []string{
+			"doctype/...", "fixtures/definitions", "fixtures/peer", "hooks", "hooks/ledger", "hooks/sender", "migrations", "server/ingest",
+		}},
 		{folder: ".", may: []string{"fixtures", "migrations", "server", "server/cli"}},
 	}
 }

@@ -93,6 +93,7 @@ func TestLog_ranges(t *testing.T) {
 			"":        func(ctx context.Context) ([]doctype.Event, error) { return log.At(ctx, nil) },
 			"Ax2 Ax1": func(ctx context.Context) ([]doctype.Event, error) { return log.History(ctx, "A", "x", 9) },
 			"Ax2":     func(ctx context.Context) ([]doctype.Event, error) { return log.History(ctx, "A", "x", 1) },
+			"Ax1":     func(ctx context.Context) ([]doctype.Event, error) { return log.HistoryBefore(ctx, "A", "x", pos[3], 9) },
 		}
 		for want, read := range cases {
 			events, err := read(t.Context())

@@ -3,6 +3,7 @@ package eventlog
 import (
 	"context"
 	"database/sql"
+	"math"
 	"slices"
 	"strings"
 	"time"
@@ -124,7 +125,12 @@ func (l *Log) At(ctx context.Context, pos []int64) ([]doctype.Event, error) {
 // History lists the events of one document that are still in the log, newest
 // first, at most limit.
 func (l *Log) History(ctx context.Context, docType, name string, limit int) ([]doctype.Event, error) {
-	return l.read(ctx, 0, "doctype = ? AND name = ? ORDER BY pos DESC LIMIT ?", docType, name, limit)
+	return l.HistoryBefore(ctx, docType, name, math.MaxInt64, limit)
+}
+
+// HistoryBefore is History up to a position, which is not in it.
+func (l *Log) HistoryBefore(ctx context.Context, docType, name string, pos int64, limit int) ([]doctype.Event, error) {
+	return l.read(ctx, 0, "doctype = ? AND name = ? AND pos < ? ORDER BY pos DESC LIMIT ?", docType, name, pos, limit)
 }
 
 func (l *Log) read(ctx context.Context, most int, where string, args ...any) ([]doctype.Event, error) {

@@ -335,5 +335,21 @@ func TestHistory(t *testing.T) {
 		r.is(t, `[{"name":"price","from":4,"to":5}]`, "data", "1", "changed")
 		r.is(t, `5`, "data", "1", "version")
 		s.refused(no{417, "invalid", "1000"}, "GET", path+"?limit=1001", "")
+
+		// In pages of two, to the beginning and one on.
+		var versions []string
+		before := ""
+		for range 4 {
+			page, _ := s.must("GET", path+"?limit=2&before="+before, "").get(t, "data").([]any)
+			for _, e := range page {
+				e, _ := e.(map[string]any)
+				versions = append(versions, fmt.Sprint(e["version"]))
+				before = fmt.Sprint(e["pos"])
+			}
+		}
+		if got := strings.Join(versions, " "); got != "6 5 4 3 2 1" {
+			t.Errorf("in pages: versions %s", got)
+		}
+		s.refused(no{417, "invalid", "before"}, "GET", path+"?before=x", "")
 	})
 }

@@ -2,6 +2,7 @@ package rest
 
 import (
 	"context"
+	"math"
 	"net/http"
 	"strconv"
 	"strings"
@@ -112,7 +113,7 @@ func (h *Handlers) CallV2(c *gin.Context) error {
 }
 
 // history lists the events of one document that are still in the log, newest
-// first.
+// first; before=<pos> goes on where an answer ended.
 func (h *Handlers) history(ctx context.Context, c *gin.Context, col *collection.Collection, escaped string) error {
 	name, err := request.Unescape(escaped)
 	if err != nil {
@@ -126,7 +127,11 @@ func (h *Handlers) history(ctx context.Context, c *gin.Context, col *collection.
 	if err != nil {
 		return err
 	}
-	events, err := col.History(ctx, name, int(limit))
+	before, err := request.Number(v, "before", math.MaxInt64, 1, math.MaxInt64)
+	if err != nil {
+		return err
+	}
+	events, err := col.History(ctx, name, before, int(limit))
 	if err != nil {
 		return err
 	}

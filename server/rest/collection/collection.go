@@ -2,6 +2,7 @@ package collection
 
 import (
 	"context"
+	"math"
 	"time"
 
 	"dochook/doctype"
@@ -86,7 +87,7 @@ type Collection struct {
 	update func(ctx context.Context, name string, body []byte) ([]byte, error)
 	remove func(ctx context.Context, name string) error
 
-	history func(ctx context.Context, name string, limit int) ([]doctype.Event, error)
+	history func(ctx context.Context, name string, before int64, limit int) ([]doctype.Event, error)
 	actions map[string]action
 }
 
@@ -189,17 +190,17 @@ func (col *Collection) Delete(ctx context.Context, name string) error {
 }
 
 // History lists at most limit events of one document that are still in the
-// log, newest first; not_found if there never was such a document, as far as
-// the log goes.
-func (col *Collection) History(ctx context.Context, name string, limit int) ([]doctype.Event, error) {
+// log, newest first, from the one before a position on; not_found if there never
+// was such a document, as far as the log goes.
+func (col *Collection) History(ctx context.Context, name string, before int64, limit int) ([]doctype.Event, error) {
 	if col.history == nil {
 		return nil, web.Errorf("not_found", "", "a %s has no events", col.name)
 	}
 	if err := findable(name); err != nil {
 		return nil, err
 	}
-	events, err := col.history(ctx, name, limit)
-	if err == nil && len(events) == 0 {
+	events, err := col.history(ctx, name, before, limit)
+	if err == nil && len(events) == 0 && before == math.MaxInt64 {
 		_, err = col.get(ctx, name)
 	}
 	return events, err

@@ -51,8 +51,8 @@ func (set *Set) documents(def *doctype.Definition) *Collection {
 			_, err := s.Trash(ctx, dt, name)
 			return err
 		},
-		history: func(ctx context.Context, name string, limit int) ([]doctype.Event, error) {
-			return s.Log().History(ctx, dt, name, limit)
+		history: func(ctx context.Context, name string, before int64, limit int) ([]doctype.Event, error) {
+			return s.Log().HistoryBefore(ctx, dt, name, before, limit)
 		},
 		actions: map[string]action{
 			"restore": func(ctx context.Context, name string, _ []byte) ([]byte, error) {

@@ -83,12 +83,12 @@ func (set *Set) jobs() *Collection {
 			return nil, web.Errorf("forbidden", "", lives, "changed")
 		},
 		remove: func(context.Context, string) error { return web.Errorf("forbidden", "", lives, "deleted") },
-		history: func(ctx context.Context, id string, limit int) ([]doctype.Event, error) {
+		history: func(ctx context.Context, id string, before int64, limit int) ([]doctype.Event, error) {
 			j, err := set.job(ctx, id)
 			if err != nil {
 				return nil, err
 			}
-			events, err := set.Documents.Log().History(ctx, j.DocType, j.ID, limit)
+			events, err := set.Documents.Log().HistoryBefore(ctx, j.DocType, j.ID, before, limit)
 			return slices.DeleteFunc(events, func(e doctype.Event) bool { return !doctype.IsJobEvent(e.Event) }), err
 		},
 		actions: map[string]action{
