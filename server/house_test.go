@@ -27,9 +27,10 @@ func house() []room {
 		{folder: "doctype/idempotency", may: []string{"doctype", "migrations"}},
 		{folder: "doctype/listing", may: []string{"doctype/eventlog", "doctype/query"}},
 		{folder: "doctype/definitions", may: []string{"doctype"}},
+		{folder: "doctype/group"},
 		{folder: "doctype/trigger", may: []string{"doctype", "doctype/record"}},
 		{folder: "doctype/documents", may: []string{
-			"doctype", "doctype/definitions", "doctype/eventlog", "doctype/idempotency", "doctype/listing", "doctype/query", "doctype/record", "doctype/trigger", "doctype/unique",
+			"doctype", "doctype/definitions", "doctype/eventlog", "doctype/group", "doctype/idempotency", "doctype/listing", "doctype/query", "doctype/record", "doctype/trigger", "doctype/unique",
 			"migrations", "migrations/rows",
 		}},
 		{folder: "doctype/scrapers", may: []string{"doctype", "doctype/eventlog", "doctype/listing", "doctype/query", "doctype/record", "migrations"}},

@@ -5,7 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"runtime/debug"
-	"sync"
+	"slices"
 	"time"
 
 	"github.com/uptrace/bun"
@@ -172,117 +172,48 @@ func (t *txn) savepoint(ctx context.Context, fn func() error) error {
 	return err
 }
 
-// committer groups single writes that arrive while another is being committed
-// into one transaction (group commit). There is no goroutine of its own: the
-// first waiter leads, and hands the lead on when its batch is done.
-type committer struct {
-	mu      sync.Mutex
-	queue   []*waiter
-	leading bool
-}
-
-type waiter struct {
-	write *write
-	err   error
-	turn  chan bool // true: lead the next batch; false: done
-}
-
 // submit writes one document together with whoever else is writing now. Its own
 // outcome is in w; the returned error is the transaction's.
 func (s *Service) submit(ctx context.Context, w *write) error {
 	if txnOf(ctx, s) != nil {
 		return s.inTx(ctx, func(ctx context.Context, t *txn) error { return t.apply(ctx, []*write{w}) })
 	}
-	me := &waiter{write: w, turn: make(chan bool, 1)}
-	s.group.mu.Lock()
-	s.group.queue = append(s.group.queue, me)
-	lead := !s.group.leading
-	s.group.leading = true
-	s.group.mu.Unlock()
-	if !lead {
-		select {
-		case lead = <-me.turn:
-		case <-ctx.Done():
-			if !s.group.withdraw(me) {
-				lead = <-me.turn // already in a batch, or about to lead: see it through
-				break
-			}
-			return ctx.Err()
-		}
-		if !lead {
-			return me.err
-		}
-	}
-	s.lead(ctx)
-	return me.err
+	return s.group.Submit(ctx, w)
 }
 
-// withdraw takes a waiter out of the queue if no batch has it yet.
-func (c *committer) withdraw(me *waiter) bool {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	for i, w := range c.queue {
-		if w == me && len(me.turn) == 0 {
-			c.queue = append(c.queue[:i], c.queue[i+1:]...)
-			return true
+// writeGroup commits writes of many callers together.
+func (s *Service) writeGroup(ctx context.Context, writes []*write) (errs []error, later func()) {
+	var after []func()
+	errs = s.writeTogether(context.WithValue(ctx, laterKey{}, &after), writes)
+	return errs, func() {
+		for _, fn := range after {
+			fn()
 		}
-	}
-	return false
-}
-
-// lead commits one batch, the leader's own write in it, and passes the lead on.
-func (s *Service) lead(ctx context.Context) {
-	s.group.mu.Lock()
-	batch := s.group.queue
-	if len(batch) > groupWrites {
-		batch = batch[:groupWrites]
-	}
-	s.group.queue = s.group.queue[len(batch):]
-	s.group.mu.Unlock()
-
-	var later []func()
-	err := s.writeGroup(context.WithValue(ctx, laterKey{}, &later), batch)
-
-	s.group.mu.Lock()
-	if len(s.group.queue) > 0 {
-		s.group.queue[0].turn <- true
-	} else {
-		s.group.leading = false
-	}
-	s.group.mu.Unlock()
-	for _, w := range batch {
-		if err != nil {
-			w.err = err
-		}
-		w.turn <- false
-	}
-	for _, fn := range later {
-		fn()
 	}
 }
 
-func (s *Service) writeGroup(ctx context.Context, batch []*waiter) (err error) {
+func (s *Service) writeTogether(ctx context.Context, writes []*write) (errs []error) {
 	// The batch belongs to many callers: the leader going away must not undo it.
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), groupTimeout)
 	defer cancel()
 	defer func() {
 		if p := recover(); p != nil { // the other callers of the batch must not wait for ever
-			err = fmt.Errorf("panic in a grouped write: %v\n%s", p, debug.Stack())
+			errs = slices.Repeat([]error{fmt.Errorf("panic in a grouped write: %v\n%s", p, debug.Stack())}, len(writes))
 		}
 	}()
-	writes := make([]*write, len(batch))
-	for i, w := range batch {
-		writes[i] = w.write
+	err := s.inTx(ctx, func(ctx context.Context, t *txn) error { return t.apply(ctx, writes) })
+	if err == nil {
+		return nil
 	}
-	err = s.inTx(ctx, func(ctx context.Context, t *txn) error { return t.apply(ctx, writes) })
-	if len(batch) == 1 || doctype.CodeOf(err) != doctype.CodeInternal && !errors.Is(err, errRace) {
-		return err
+	errs = slices.Repeat([]error{err}, len(writes))
+	if len(writes) == 1 || doctype.CodeOf(err) != doctype.CodeInternal && !errors.Is(err, errRace) {
+		return errs
 	}
 	// One of them breaks the transaction in a way no check foresaw: let it fail alone.
-	for _, w := range batch {
-		w.err = s.alone(ctx, w.write)
+	for i, w := range writes {
+		errs[i] = s.alone(ctx, w)
 	}
-	return nil
+	return errs
 }
 
 func (s *Service) alone(ctx context.Context, w *write) error {

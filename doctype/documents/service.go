@@ -11,6 +11,7 @@ import (
 	"dochook/doctype"
 	"dochook/doctype/definitions"
 	"dochook/doctype/eventlog"
+	"dochook/doctype/group"
 	"dochook/doctype/trigger"
 	"dochook/migrations"
 )
@@ -44,7 +45,7 @@ type Service struct {
 	seen     func(ctx context.Context, tx bun.Tx, docType string, names []string) error
 	triggers *trigger.Registry
 	defs     *definitions.Cache
-	group    committer
+	group    *group.Committer[*write]
 }
 
 // New returns a Service on db; it starts nothing.
@@ -61,6 +62,7 @@ func New(db *migrations.DB, o Options) *Service {
 	if s.defined == nil {
 		s.defined = func() {}
 	}
+	s.group = group.New(groupWrites, s.writeGroup)
 	s.triggers = trigger.NewRegistry(ofTransaction)
 	return s
 }

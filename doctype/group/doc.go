@@ -1,0 +1,2 @@
+// Package group commits what arrives while another commit is running together (group commit).
+package group
