@@ -2,23 +2,50 @@ package jobs
 
 import (
 	"context"
+	"database/sql"
 	"slices"
 
 	"github.com/uptrace/bun"
 
 	"dochook/doctype"
+	"dochook/doctype/documents"
 	"dochook/doctype/eventlog"
+	"dochook/doctype/listing"
 	"dochook/migrations/rows"
 )
 
-// Columns are the columns of a DocType that have ids: its fields, then those that other systems sent records of.
+// Columns are the columns of a DocType that have ids, each with one: its fields, then those that other systems sent records of.
 func (s *Service) Columns(ctx context.Context, docType string) ([]Column, error) {
-	def, err := s.docs.Definition(ctx, docType)
+	def, learnt, err := s.columnsOf(ctx, docType)
 	if err != nil {
 		return nil, err
 	}
-	learnt, err := learntColumns(ctx, s.db.Read, docType)
-	return merged(def, learnt), eventlog.Unavailable(err)
+	return merged(def, learnt), nil
+}
+
+// ColumnNames are the names of columns by any id that they have here or were sent under.
+func (s *Service) ColumnNames(ctx context.Context, docType string) (map[string]string, error) {
+	def, learnt, err := s.columnsOf(ctx, docType)
+	if err != nil {
+		return nil, err
+	}
+	out := make(map[string]string, len(def.Fields)+len(learnt))
+	for _, c := range learnt {
+		out[c.ID] = c.Name
+	}
+	for i := range def.Fields {
+		out[def.Fields[i].ID] = def.Fields[i].Fieldname
+	}
+	return out, nil
+}
+
+func (s *Service) columnsOf(ctx context.Context, docType string) (*doctype.Definition, []Column, error) {
+	def, err := s.docs.Definition(ctx, docType)
+	if err != nil {
+		return nil, nil, err
+	}
+	learnt, err := learntColumns(ctx, s.docs.Reader(ctx), docType)
+	return def, learnt, eventlog.Unavailable(err)
 }
 
 // merged are the fields of a definition, and what was learnt of others. A field's own id wins, unless nobody gave it one
@@ -48,31 +75,23 @@ func merged(def *doctype.Definition, learnt []Column) []Column {
 }
 
 func learntColumns(ctx context.Context, db bun.IDB, docType string) ([]Column, error) {
-	found, err := db.QueryContext(ctx, "SELECT id, fieldname FROM column_ids WHERE doctype = ? ORDER BY place, id", docType)
-	if err != nil {
-		return nil, wrap("read columns", err)
-	}
-	defer func() { _ = found.Close() }()
 	var out []Column
-	for found.Next() {
+	err := listing.Query(ctx, db, func(found *sql.Rows) error {
 		var c Column
-		if err := found.Scan(&c.ID, &c.Name); err != nil {
-			return nil, wrap("read columns", err)
-		}
+		err := found.Scan(&c.ID, &c.Name)
 		out = append(out, c)
-	}
-	return out, wrap("read columns", found.Err())
+		return wrap("read columns", err)
+	}, "SELECT id, fieldname FROM column_ids WHERE doctype = ? ORDER BY place, id", docType)
+	return out, err
 }
 
 // LearnColumns remembers the ids under which another system sends columns, in their order. An id that is known keeps its name.
 func (s *Service) LearnColumns(ctx context.Context, docType string, columns []Column) error {
-	known, err := s.Columns(ctx, docType)
+	known, err := s.ColumnNames(ctx, docType)
 	if err != nil {
 		return err
 	}
-	fresh := slices.DeleteFunc(slices.Clone(columns), func(c Column) bool {
-		return slices.ContainsFunc(known, func(k Column) bool { return k.ID == c.ID })
-	})
+	fresh := slices.DeleteFunc(slices.Clone(columns), func(c Column) bool { return known[c.ID] != "" })
 	if len(fresh) == 0 {
 		return nil
 	}
@@ -81,8 +100,8 @@ func (s *Service) LearnColumns(ctx context.Context, docType string, columns []Co
 	for i, c := range fresh {
 		doctypes[i], ids[i], names[i], places[i] = docType, c.ID, c.Name, int64(len(known)+i)
 	}
-	err = s.db.InTx(ctx, func(ctx context.Context, tx bun.Tx) error {
-		_, err := rows.Insert(ctx, tx, "column_ids", []rows.Column{
+	err = s.docs.InTx(ctx, func(ctx context.Context, tx *documents.Tx) error {
+		_, err := rows.Insert(ctx, tx.Tx, "column_ids", []rows.Column{
 			{Name: "doctype", Values: doctypes}, {Name: "id", Values: ids}, {Name: "fieldname", Values: names}, {Name: "place", Values: places},
 		}, "ON CONFLICT (doctype, id) DO NOTHING")
 		return wrap("remember columns", err)

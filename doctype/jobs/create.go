@@ -3,6 +3,7 @@ package jobs
 import (
 	"bytes"
 	"context"
+	"database/sql"
 	"encoding/json"
 
 	"github.com/google/uuid"
@@ -10,6 +11,7 @@ import (
 
 	"dochook/doctype"
 	"dochook/doctype/documents"
+	"dochook/doctype/listing"
 	"dochook/doctype/record"
 	"dochook/doctype/scrapers"
 	"dochook/migrations"
@@ -191,7 +193,7 @@ func (s *Service) Join(ctx context.Context, docType, foreign string) (Job, error
 		if _, err := tx.ExecContext(ctx, "SELECT name FROM scrapers WHERE name = ?"+lock, scraper); err != nil {
 			return wrap("lock Scraper", err)
 		}
-		found, err := s.jobs(ctx, tx.Tx, "scraper = ? AND "+s.member("foreign")+" = ? ORDER BY creation DESC LIMIT 1", scraper, foreign)
+		found, err := s.jobs(ctx, tx.Tx, "scraper = ? AND doctype = ? AND "+s.member("foreign")+" = ? ORDER BY creation DESC LIMIT 1", scraper, docType, foreign)
 		if err != nil {
 			return err
 		}
@@ -201,6 +203,9 @@ func (s *Service) Join(ctx context.Context, docType, foreign string) (Job, error
 		}
 		if j, err = s.create(ctx, tx, scraper, request{mode: scrapers.Partial, input: []byte("{}")}); err != nil {
 			return err
+		}
+		if j.DocType != docType {
+			return doctype.Errorf(doctype.CodeLink, "jobId", "the Scraper %s of the DocType %s feeds %s", scraper, docType, j.DocType)
 		}
 		j.Foreign = foreign
 		return j.store(ctx, tx)
@@ -217,20 +222,13 @@ func (s *Service) member(name string) string {
 }
 
 func (s *Service) jobs(ctx context.Context, db bun.IDB, where string, args ...any) ([]Job, error) {
-	rows, err := db.QueryContext(ctx, "SELECT "+columns+" FROM jobs WHERE "+where, args...)
-	if err != nil {
-		return nil, wrap("list jobs", err)
-	}
-	defer func() { _ = rows.Close() }()
 	var out []Job
-	for rows.Next() {
-		j, err := scan(rows)
-		if err != nil {
-			return nil, err
-		}
+	err := listing.Query(ctx, db, func(found *sql.Rows) error {
+		j, err := scan(found)
 		out = append(out, j)
-	}
-	return out, wrap("list jobs", rows.Err())
+		return err
+	}, "SELECT "+columns+" FROM jobs WHERE "+where, args...)
+	return out, err
 }
 
 // feeder is the scraper that pages of a DocType without a word about it come from.

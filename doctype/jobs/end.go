@@ -160,6 +160,11 @@ func (s *Service) change(ctx context.Context, id string, v verb, do func(context
 	}
 	var j Job
 	err = s.docs.InTx(ctx, func(ctx context.Context, tx *documents.Tx) (err error) {
+		if v == verbApprove || v == verbFinish && was.Mode == scrapers.Full { // documents may be removed
+			if err := s.alone(ctx, tx.Tx, was.DocType); err != nil {
+				return err
+			}
+		}
 		if j, err = s.lock(ctx, tx, id); err != nil {
 			return err
 		}
@@ -186,9 +191,6 @@ func (s *Service) end(ctx context.Context, tx *documents.Tx, def *doctype.Defini
 	j.Reason, j.Stats = e.Reason, e.Stats
 	j.Status = e.Status
 	if e.Status == Finished && j.Mode == scrapers.Full && def != nil {
-		if err := s.alone(ctx, tx.Tx, j.DocType); err != nil {
-			return err
-		}
 		if err := s.discardOlder(ctx, tx, j); err != nil {
 			return err
 		}

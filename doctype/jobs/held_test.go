@@ -68,6 +68,14 @@ func TestHeld_removals(t *testing.T) {
 			job H removed=1
 			live a b c
 		`},
+		{name: "some were written, and the log has forgotten it", script: held + `
+			put b=1
+			trash c
+			restore c
+			forget
+			approve H
+			live a b c
+		`},
 		{name: "some were trashed meanwhile", script: held + `
 			trash b
 			removals H c d
@@ -293,6 +301,14 @@ func TestMaxUpdates(t *testing.T) {
 			page B a=3 b=4
 			finish B
 			log started data data ~a ~b finished
+		`},
+		{name: "of documents that the job brought", script: `
+			begin A {"max_updates":0.5}
+			page A a=1 b=1
+			page A a=2 b=2
+			finish A
+			job A status=finished live=0 held_updates=0
+			log started +a +b data ~a ~b data finished
 		`},
 		{name: "discarded", script: four + `
 			partial B {"max_updates":0.5} : a=2 b=2 c=2

@@ -35,6 +35,9 @@ func (s *Service) WritePage(ctx context.Context, id string, p documents.Page) (d
 }
 
 func (s *Service) writePage(ctx context.Context, tx *documents.Tx, def *doctype.Definition, id string, p documents.Page) (documents.PageResult, error) {
+	if err := s.beside(ctx, tx.Tx, def.Name); err != nil {
+		return documents.PageResult{}, err
+	}
 	j, err := s.lock(ctx, tx, id)
 	if err != nil {
 		return documents.PageResult{}, err
@@ -46,9 +49,6 @@ func (s *Service) writePage(ctx context.Context, tx *documents.Tx, def *doctype.
 			return result, err
 		}
 		return documents.PageResult{}, refused
-	}
-	if err := s.beside(ctx, tx.Tx, j.DocType); err != nil {
-		return documents.PageResult{}, err
 	}
 	if j.Status == Pending {
 		if err := s.begin(ctx, tx, def, &j); err != nil {
@@ -210,6 +210,9 @@ func (s *Service) sight(ctx context.Context, tx *documents.Tx, j *Job, r *docume
 		return err
 	}
 	if any && len(ours) > 0 {
+		if err := s.lockSightings(ctx, tx.Tx, j.DocType, slices.Concat(ours, others)); err != nil {
+			return err
+		}
 		if err := s.deleteNamed(ctx, tx.Tx, "sightings", j.DocType, ours); err != nil {
 			return err
 		}
@@ -217,7 +220,7 @@ func (s *Service) sight(ctx context.Context, tx *documents.Tx, j *Job, r *docume
 	if len(others) == 0 {
 		return nil
 	}
-	slices.Sort(others) // so that concurrent pages cannot lock each other out
+	slices.Sort(others) // as above
 	doctypes, by := make([]string, len(others)), make([]string, len(others))
 	for i := range others {
 		doctypes[i], by[i] = j.DocType, j.Scraper
@@ -226,6 +229,21 @@ func (s *Service) sight(ctx context.Context, tx *documents.Tx, j *Job, r *docume
 		{Name: "doctype", Values: doctypes}, {Name: "name", Values: others}, {Name: "scraper", Values: by},
 	}, "ON CONFLICT (doctype, name) DO UPDATE SET scraper = excluded.scraper WHERE sightings.scraper <> excluded.scraper")
 	return wrap("record sightings", err)
+}
+
+// lockSightings takes the rows that a page will delete and change in one order, so that concurrent pages cannot lock each other out.
+func (s *Service) lockSightings(ctx context.Context, tx bun.Tx, docType string, names []string) error {
+	if !s.db.Postgres() {
+		return nil
+	}
+	slices.Sort(names)
+	for chunk := range slices.Chunk(names, 500) {
+		_, err := tx.ExecContext(ctx, "SELECT name FROM sightings WHERE doctype = ? AND name IN (?) ORDER BY name FOR UPDATE", docType, bun.List(chunk))
+		if err != nil {
+			return wrap("lock sightings", err)
+		}
+	}
+	return nil
 }
 
 // exists reports whether a table has rows of a DocType.
@@ -258,9 +276,16 @@ func (s *Service) sawAll(ctx context.Context, tx bun.Tx, docType string, names [
 	return s.deleteNamed(ctx, tx, "absences", docType, names)
 }
 
-// deferUpdates keeps the events of updates that the page's run left out of the log.
+// deferUpdates keeps the events of updates that the page's run left out of the log. Those of documents that the job brought itself
+// change nothing that was there, and do not wait.
 func (s *Service) deferUpdates(ctx context.Context, tx *documents.Tx, j *Job, page int64) error {
-	events := tx.Deferred()
+	events := slices.DeleteFunc(tx.Deferred(j.ID), func(e doctype.Event) bool {
+		ours := e.Creation.UnixMicro() >= j.BeganAt
+		if ours {
+			tx.Log(e)
+		}
+		return ours
+	})
 	n := len(events)
 	if n == 0 {
 		return nil

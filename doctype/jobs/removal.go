@@ -161,7 +161,8 @@ func (s *Service) untouched(ctx context.Context, tx *documents.Tx, j *Job, names
 }
 
 // alone waits until no page of a job of the DocType is being written, and lets none begin until the transaction ends: a page that
-// changes nothing leaves no other trace of what it saw before its end. SQLite has one writer anyway.
+// changes nothing leaves no other trace of what it saw before its end. It comes before the job's own lock, as beside does, so that
+// they cannot lock each other out. SQLite has one writer anyway.
 func (s *Service) alone(ctx context.Context, tx bun.Tx, docType string) error {
 	return s.lockDocType(ctx, tx, "pg_advisory_xact_lock", docType)
 }

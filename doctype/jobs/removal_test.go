@@ -199,7 +199,8 @@ func TestRemovals_candidates(t *testing.T) {
 			full A5 : a                      // b is still A's
 			live a
 		`},
-		{name: "a record that is refused was there all the same", docType: `"fields":[{"fieldname":"v","fieldtype":"Int"},{"fieldname":"ean","fieldtype":"Data","unique":1}]`,
+		{
+			name: "a record that is refused was there all the same", docType: `"fields":[{"fieldname":"v","fieldtype":"Int"},{"fieldname":"ean","fieldtype":"Data","unique":1}]`,
 			scraper: off, script: `
 			full A1 : a=1 b=2 {"sku":"c","ean":"1"} d
 			full A2 : a=1 b="x" {"sku":"d","ean":"1"} {"sku":"c","ean":"1"}
@@ -207,7 +208,8 @@ func TestRemovals_candidates(t *testing.T) {
 			live a b c d
 			full A3 : a=1 {"sku":"c","ean":"1"}
 			live a c
-		`},
+		`,
+		},
 		{name: "names of all kinds", scraper: off, script: `
 			full A1 : o'clock back\slash what? 100%_ Zoë東京 a/b "$1 ); ?0 tab{0}
 			live "$1 ); 100%_ ?0 Zoë東京 a/b back\slash o'clock tab{0} what?
@@ -293,8 +295,10 @@ func TestRemovals_brakes(t *testing.T) {
 			job D status=finished removed=6`},
 
 		{name: "of the DocType", docType: `"removal":{"max_removals":1,"max_ratio":null}`, script: ten + "full B : a b c d e f g h\n job B status=held brake=max_removals"},
-		{name: "the scraper's before the DocType's, as a whole", docType: `"removal":{"max_removals":0,"misses":3}`, scraper: `"removal":{"max_ratio":0.4}`,
-			script: ten + "full B : a b c d e f g\n job B status=finished removed=3"},
+		{
+			name: "the scraper's before the DocType's, as a whole", docType: `"removal":{"max_removals":0,"misses":3}`, scraper: `"removal":{"max_ratio":0.4}`,
+			script: ten + "full B : a b c d e f g\n job B status=finished removed=3",
+		},
 		{name: "as they are when the job ends", script: ten + `begin B {"mode":"full"}
 			page B a b c d e f
 			brakes {"max_removals":1}

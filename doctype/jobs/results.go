@@ -55,7 +55,7 @@ func (s *Service) page(ctx context.Context, job, where string, args ...any) (*st
 	if doctype.CheckName(job) != nil {
 		return nil, nil //nolint:nilnil // as documented
 	}
-	rows, err := s.db.Read.QueryContext(ctx, "SELECT page, first_row, row_count, at, data FROM job_pages WHERE job = ? AND "+where+" ORDER BY page LIMIT 1",
+	rows, err := s.docs.Reader(ctx).QueryContext(ctx, "SELECT page, first_row, row_count, at, data FROM job_pages WHERE job = ? AND "+where+" ORDER BY page LIMIT 1",
 		append([]any{job}, args...)...)
 	if err != nil {
 		return nil, eventlog.Unavailable(wrap("read page", err))

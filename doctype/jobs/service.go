@@ -110,7 +110,7 @@ func (j *Job) store(ctx context.Context, tx *documents.Tx) error {
 
 // Get returns a job; not_found if there is none.
 func (s *Service) Get(ctx context.Context, id string) (Job, error) {
-	return load(ctx, s.db.Read, "name = ?", id)
+	return load(ctx, s.docs.Reader(ctx), "name = ?", id)
 }
 
 // Known reports whether lists may name a member of a job.
@@ -133,12 +133,12 @@ func (s *Service) table() listing.Table {
 
 // List returns the jobs that pass the query, in its order.
 func (s *Service) List(ctx context.Context, q query.Query) ([]Job, error) {
-	return listing.List(ctx, s.db.Read, s.table(), q, func(r *sql.Rows) (Job, error) { return scan(r) })
+	return listing.List(ctx, s.docs.Reader(ctx), s.table(), q, func(r *sql.Rows) (Job, error) { return scan(r) })
 }
 
 // Count counts the jobs that pass the query's filters.
 func (s *Service) Count(ctx context.Context, q query.Query) (int64, error) {
-	return listing.Count(ctx, s.db.Read, s.table(), q)
+	return listing.Count(ctx, s.docs.Reader(ctx), s.table(), q)
 }
 
 func wrap(doing string, err error) error {

@@ -24,6 +24,7 @@ import (
 //	brakes {…}                      changes what is said about removals of the feed's scraper
 //	put a=1; trash a; restore a     by hand
 //	ingest a b=1                    a page of no job
+//	forget                          empties the log
 //	job J status=held brake=zero    what the job must be
 //	live a b                        the documents there must be
 //	log started +a ~b -c finished   the events since the last log
@@ -110,6 +111,9 @@ func (w *teller) step(t *testing.T, verb string, args []string) error {
 		return err
 	case "ingest":
 		_, err := w.docs.WritePage(ctx, w.docType, pageWith(args))
+		return err
+	case "forget":
+		_, err := w.db.Write.ExecContext(ctx, "DELETE FROM events")
 		return err
 	case "job":
 		w.check(t, args[0], args[1:])

@@ -57,10 +57,15 @@ func scan(r interface{ Scan(dest ...any) error }) (Stored, error) {
 
 // Load returns a scraper as db, which may be a transaction, has it; not_found if there is none.
 func Load(ctx context.Context, db bun.IDB, name string) (Stored, error) {
+	return load(ctx, db, name, "")
+}
+
+// load reads a scraper, with a lock on its row where the text says so.
+func load(ctx context.Context, db bun.IDB, name, lock string) (Stored, error) {
 	if doctype.CheckName(name) != nil {
 		return Stored{}, notFound(name)
 	}
-	s, err := scan(db.QueryRowContext(ctx, "SELECT "+columns+" FROM scrapers WHERE name = ?", name))
+	s, err := scan(db.QueryRowContext(ctx, "SELECT "+columns+" FROM scrapers WHERE name = ?"+lock, name))
 	if errors.Is(err, sql.ErrNoRows) {
 		return Stored{}, notFound(name)
 	}
@@ -97,9 +102,16 @@ func (s *Service) Insert(ctx context.Context, d Scraper) (Stored, error) {
 
 // Update writes the members of a JSON object over a stored scraper. A job goes on as it was begun.
 func (s *Service) Update(ctx context.Context, name string, patch []byte) (Stored, error) {
+	if err := record.Check(patch); err != nil {
+		return Stored{}, err
+	}
+	lock := ""
+	if s.db.Postgres() { // of two changes at once, the second is made on top of the first
+		lock = " FOR UPDATE"
+	}
 	var out Stored
 	err := s.db.InTx(ctx, func(ctx context.Context, tx bun.Tx) error {
-		was, err := Load(ctx, tx, name)
+		was, err := load(ctx, tx, name, lock)
 		if err != nil {
 			return err
 		}
