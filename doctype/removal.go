@@ -16,6 +16,44 @@ type Removal struct {
 	Misses      int64    // finished full jobs in a row that must miss a document before it goes; at least 1
 }
 
+// Brakes, as jobs name them.
+const (
+	BrakeZero        = "zero"         // no records
+	BrakeExpect      = "expect"       // fewer records than announced
+	BrakeMinRatio    = "min_ratio"    // too few records
+	BrakeMaxRemovals = "max_removals" // too many removals
+	BrakeMaxRatio    = "max_ratio"    // too large a part would be removed
+	BrakeMaxUpdates  = "max_updates"  // too large a part changed
+)
+
+// Run is a full job that has ended, in numbers.
+type Run struct {
+	Accepted int64  // names of accepted records
+	Received int64  // records, refused ones apart
+	Expect   *int64 // records announced
+	Live     int64  // documents it could have missed, when it began
+	Due      int64  // those that it would remove
+}
+
+// Brake says which brake holds the removals of a job back, "" when none does.
+func (r *Removal) Brake(j Run) string {
+	// Quotients, because 0.07*100 is more than 7.
+	records, part := float64(j.Accepted)/float64(j.Live), float64(j.Due)/float64(j.Live)
+	switch {
+	case r.HoldOnZero && j.Accepted == 0:
+		return BrakeZero
+	case j.Expect != nil && j.Received < *j.Expect:
+		return BrakeExpect
+	case r.MinRatio != nil && records < *r.MinRatio:
+		return BrakeMinRatio
+	case r.MaxRemovals != nil && j.Due > *r.MaxRemovals:
+		return BrakeMaxRemovals
+	case r.MaxRatio != nil && part >= *r.MaxRatio:
+		return BrakeMaxRatio
+	}
+	return ""
+}
+
 // DefaultRemoval holds a job without records, with fewer than half of what was there, or that would remove half.
 func DefaultRemoval() Removal {
 	half, other := 0.5, 0.5

@@ -34,8 +34,10 @@ func house() []room {
 			"migrations", "migrations/rows",
 		}},
 		{folder: "doctype/scrapers", may: []string{"doctype", "doctype/eventlog", "doctype/listing", "doctype/query", "doctype/record", "migrations"}},
+		{folder: "doctype/columns", may: []string{"doctype", "doctype/listing", "migrations/rows"}},
+		{folder: "doctype/jobs/results", may: []string{"doctype", "doctype/documents", "doctype/eventlog", "doctype/listing", "migrations/rows"}},
 		{folder: "doctype/jobs", may: []string{
-			"doctype", "doctype/documents", "doctype/eventlog", "doctype/listing", "doctype/query", "doctype/record", "doctype/scrapers", "migrations", "migrations/rows",
+			"doctype", "doctype/columns", "doctype/jobs/results", "doctype/documents", "doctype/eventlog", "doctype/listing", "doctype/query", "doctype/record", "doctype/scrapers", "migrations", "migrations/rows",
 		}},
 
 		{folder: "hooks/condition"},
@@ -111,7 +113,7 @@ func libraries() []library {
 		{path: "golang.org/x/net/dns/dnsmessage", tests: []string{"hooks/sender"}},
 
 		{path: "github.com/graph-gophers/graphql-go", rooms: []string{"server/graph"}},
-		{path: "github.com/klauspost/compress", rooms: []string{"doctype/jobs", "server/ingest/body"}, tests: []string{"fixtures/...", "server/..."}},
+		{path: "github.com/klauspost/compress", rooms: []string{"doctype/jobs/results", "server/ingest/body"}, tests: []string{"fixtures/...", "server/..."}},
 		{path: "github.com/alecthomas/kong", rooms: []string{".", "server/cli"}},
 		{path: "github.com/schollz/progressbar/v3", rooms: []string{"server/cli"}},
 		{path: "golang.org/x/tools/txtar", rooms: []string{"fixtures"}},

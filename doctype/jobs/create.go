@@ -227,7 +227,7 @@ func (s *Service) jobs(ctx context.Context, db bun.IDB, where string, args ...an
 		j, err := scan(found)
 		out = append(out, j)
 		return err
-	}, "SELECT "+columns+" FROM jobs WHERE "+where, args...)
+	}, "SELECT "+selected+" FROM jobs WHERE "+where, args...)
 	return out, err
 }
 

@@ -11,6 +11,7 @@ import (
 	"dochook/doctype/documents"
 	"dochook/doctype/eventlog"
 	"dochook/doctype/listing"
+	"dochook/doctype/record"
 	"dochook/migrations/rows"
 )
 
@@ -130,6 +131,9 @@ func (s *Service) discardOlder(ctx context.Context, tx *documents.Tx, j *Job) er
 		return err
 	}
 	for i := range older {
+		if len(j.Scope) > 0 && !record.Equal(j.Scope, older[i].Scope) { // it has not looked where the older one did
+			continue
+		}
 		if err := s.discard(ctx, tx, &older[i]); err != nil {
 			return err
 		}

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"dochook/doctype"
+	"dochook/doctype/columns"
 	"dochook/doctype/eventlog"
 	"dochook/doctype/record"
 )
@@ -147,7 +148,7 @@ func (j *Job) removalJSON() []byte {
 }
 
 // Column is a column of the DocType's table as other systems know it.
-type Column struct{ ID, Name string }
+type Column = columns.Column
 
 // brought is the page that an event is about; the zero value is none.
 type brought struct {

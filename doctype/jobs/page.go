@@ -2,15 +2,14 @@ package jobs
 
 import (
 	"context"
-	"crypto/sha256"
-	"encoding/binary"
 	"slices"
 
-	"github.com/klauspost/compress/zstd"
 	"github.com/uptrace/bun"
 
 	"dochook/doctype"
+	"dochook/doctype/columns"
 	"dochook/doctype/documents"
+	"dochook/doctype/jobs/results"
 	"dochook/doctype/scrapers"
 	"dochook/migrations/rows"
 )
@@ -57,30 +56,31 @@ func (s *Service) writePage(ctx context.Context, tx *documents.Tx, def *doctype.
 	}
 	number := j.Counts.Pages + 1
 	p.Run = documents.Run{Job: j.ID, Scraper: j.Scraper, Page: number, Quiet: j.Baseline, Defer: j.MaxUpdates != nil}
+	packing := results.Pack(p)
 	result, err := s.docs.WritePage(ctx, j.DocType, p)
 	if err != nil || result.Repeated {
 		return result, err
 	}
-	accepted := gather(p, &result)
+	brings := packing.Page(&result)
 	if err := s.sight(ctx, tx, &j, &result); err != nil {
 		return result, err
 	}
-	if err := s.sawAll(ctx, tx.Tx, j.DocType, accepted.refused); err != nil {
+	if err := s.sawAll(ctx, tx.Tx, j.DocType, brings.Refused); err != nil {
 		return result, err
 	}
 	if err := s.deferUpdates(ctx, tx, &j, number); err != nil {
 		return result, err
 	}
-	if err := accepted.store(ctx, tx, &j, number); err != nil {
+	if err := brings.Store(ctx, tx.Tx, results.Place{Job: j.ID, Number: number, First: j.Rows, At: tx.Now()}); err != nil {
 		return result, err
 	}
-	j.count(&result, accepted.rows)
-	if accepted.rows > 0 {
-		learnt, err := learntColumns(ctx, tx.Tx, j.DocType)
+	j.count(&result, brings.Accepted)
+	if brings.Accepted > 0 {
+		learnt, err := columns.Learnt(ctx, tx.Tx, j.DocType)
 		if err != nil {
 			return result, err
 		}
-		tx.Log(s.event(&j, doctype.JobData, tx.Now(), brought{number, accepted.rows, merged(def, learnt)}))
+		tx.Log(s.event(&j, doctype.JobData, tx.Now(), brought{number, brings.Accepted, columns.Merge(def, learnt)}))
 	}
 	return result, j.store(ctx, tx)
 }
@@ -121,75 +121,6 @@ func (j *Job) count(r *documents.PageResult, accepted int64) {
 	c.Duplicates += int64(r.Duplicates)
 	c.Trashed += int64(r.Trashed)
 	c.Rejected += int64(r.Rejected)
-}
-
-// batch is the accepted records of a page.
-type batch struct {
-	rows, received int64
-	seen           []byte   // hashes of names, those of the records first, then the refused ones
-	data           []byte   // records, each behind its length
-	refused        []string // names of documents whose records were refused: they were there all the same
-}
-
-func gather(p documents.Page, r *documents.PageResult) batch {
-	var b batch
-	size := 0
-	for i := range p.Records {
-		size += len(p.Records[i].Data) + binary.MaxVarintLen32
-	}
-	b.data = make([]byte, 0, size)
-	b.seen = make([]byte, 0, len(r.Lines)*hashSize)
-	for i := range r.Lines {
-		switch r.Lines[i].Outcome {
-		case documents.Inserted, documents.Updated, documents.Unchanged:
-			b.rows++
-			b.received++
-			b.seen = appendHash(b.seen, r.Lines[i].Name)
-			b.data = binary.AppendUvarint(b.data, uint64(len(p.Records[i].Data)))
-			b.data = append(b.data, p.Records[i].Data...)
-		case documents.Duplicate:
-			b.received++
-		case documents.Rejected:
-			if r.Lines[i].Name != "" && !p.Records[i].Trash {
-				b.refused = append(b.refused, r.Lines[i].Name)
-			}
-		case documents.Trashed:
-		}
-	}
-	for _, name := range b.refused {
-		b.seen = appendHash(b.seen, name)
-	}
-	return b
-}
-
-// Both are safe for concurrent use, and neither starts anything until it is used. No option of theirs can fail.
-var (
-	packer, _   = zstd.NewWriter(nil, zstd.WithEncoderLevel(zstd.SpeedFastest), zstd.WithEncoderConcurrency(2), zstd.WithLowerEncoderMem(true))
-	unpacker, _ = zstd.NewReader(nil, zstd.WithDecoderConcurrency(2), zstd.WithDecoderLowmem(true))
-)
-
-func (b *batch) store(ctx context.Context, tx *documents.Tx, j *Job, page int64) error {
-	sum := sha256.Sum256(b.data)
-	_, err := rows.Insert(ctx, tx.Tx, "job_pages", []rows.Column{
-		{Name: "job", Values: []string{j.ID}},
-		{Name: "page", Values: []int64{page}},
-		{Name: "at", Values: []int64{tx.Now().UnixMicro()}},
-		{Name: "first_row", Values: []int64{j.Rows}},
-		{Name: "row_count", Values: []int64{b.rows}},
-		{Name: "received", Values: []int64{b.received}},
-		{Name: "hash", Values: [][]byte{sum[:16]}},
-		{Name: "seen", Values: [][]byte{b.seen}},
-		{Name: "data", Values: [][]byte{packer.EncodeAll(b.data, nil)}},
-	}, "")
-	return wrap("record page", err)
-}
-
-// hashSize is the length of a name's hash. Two names with one hash would only keep a document from being removed.
-const hashSize = 8
-
-func appendHash(dst []byte, name string) []byte {
-	sum := sha256.Sum256([]byte(name))
-	return append(dst, sum[:hashSize]...)
 }
 
 // sight writes down which documents the scraper was now the last to see, where their rows do not say so.

@@ -9,19 +9,10 @@ import (
 
 	"dochook/doctype"
 	"dochook/doctype/documents"
+	"dochook/doctype/jobs/results"
 	"dochook/doctype/listing"
 	"dochook/doctype/query"
 	"dochook/doctype/scrapers"
-)
-
-// Brakes, as answers name them.
-const (
-	BrakeZero        = "zero"         // no records
-	BrakeExpect      = "expect"       // fewer records than announced
-	BrakeMinRatio    = "min_ratio"    // too few records
-	BrakeMaxRemovals = "max_removals" // too many removals
-	BrakeMaxRatio    = "max_ratio"    // too large a part would be removed
-	BrakeMaxUpdates  = "max_updates"  // too large a part changed
 )
 
 // candidates are the documents that a job may find missing: live, last seen by its scraper, in its scope.
@@ -65,40 +56,8 @@ func (s *Service) live(ctx context.Context, tx bun.Tx, def *doctype.Definition, 
 	return listing.Count(ctx, tx, t, q)
 }
 
-// sum is what a job's pages say together.
-type sum struct {
-	seen     map[[hashSize]byte]bool // whether a record was accepted
-	accepted int                     // names of these
-	received int64                   // records, of pages that came twice once
-}
-
-func (s *Service) sumUp(ctx context.Context, tx bun.Tx, j *Job) (sum, error) {
-	out := sum{seen: make(map[[hashSize]byte]bool, j.Rows)}
-	pages := map[string]bool{}
-	err := listing.Query(ctx, tx, func(found *sql.Rows) error {
-		var hash, seen []byte
-		var accepted, received int64
-		if err := found.Scan(&hash, &seen, &accepted, &received); err != nil {
-			return wrap("read pages", err)
-		}
-		if !pages[string(hash)] {
-			pages[string(hash)] = true
-			out.received += received
-		}
-		for h := range slices.Chunk(seen, hashSize) {
-			name, good := [hashSize]byte(h), accepted > 0
-			if accepted--; good && !out.seen[name] {
-				out.accepted++
-			}
-			out.seen[name] = out.seen[name] || good
-		}
-		return nil
-	}, "SELECT hash, seen, row_count, received FROM job_pages WHERE job = ?", j.ID)
-	return out, err
-}
-
 // unseen lists the candidates that a job did not see and nobody wrote since it began.
-func (s *Service) unseen(ctx context.Context, tx *documents.Tx, def *doctype.Definition, j *Job, seen map[[hashSize]byte]bool) ([]string, error) {
+func (s *Service) unseen(ctx context.Context, tx *documents.Tx, def *doctype.Definition, j *Job, seen *results.Seen) ([]string, error) {
 	t, q, err := s.sighted(ctx, tx.Tx, def, j)
 	if err != nil {
 		return nil, err
@@ -108,14 +67,12 @@ func (s *Service) unseen(ctx context.Context, tx *documents.Tx, def *doctype.Def
 		return nil, err
 	}
 	var missing []string
-	var hash []byte
 	err = listing.Query(ctx, tx, func(found *sql.Rows) error {
 		var name string
 		if err := found.Scan(&name); err != nil {
 			return wrap("list documents", err)
 		}
-		hash = appendHash(hash[:0], name)
-		if _, ok := seen[[hashSize]byte(hash)]; !ok {
+		if !seen.Has(name) {
 			missing = append(missing, name)
 		}
 		return nil
@@ -186,11 +143,11 @@ func (s *Service) remove(ctx context.Context, tx *documents.Tx, def *doctype.Def
 	if err != nil {
 		return err
 	}
-	pages, err := s.sumUp(ctx, tx.Tx, j)
+	pages, err := results.SeenBy(ctx, tx.Tx, j.ID, j.Rows)
 	if err != nil {
 		return err
 	}
-	missing, err := s.unseen(ctx, tx, def, j, pages.seen)
+	missing, err := s.unseen(ctx, tx, def, j, &pages)
 	if err != nil || len(missing) == 0 {
 		return err
 	}
@@ -207,7 +164,7 @@ func (s *Service) remove(ctx context.Context, tx *documents.Tx, def *doctype.Def
 		}
 	}
 	if len(due) > 0 {
-		j.Brake = brake(brakes, j, &pages, int64(len(due)))
+		j.Brake = brakes.Brake(doctype.Run{Accepted: int64(pages.Accepted), Received: pages.Received, Expect: j.Expect, Live: j.Live, Due: int64(len(due))})
 	}
 	if j.Brake != "" {
 		j.Held = int64(len(due))
@@ -247,23 +204,4 @@ func (s *Service) brakes(ctx context.Context, tx bun.Tx, def *doctype.Definition
 		return doctype.ParseRemoval(of.Removal)
 	}
 	return doctype.ParseRemoval(def.Removal)
-}
-
-// brake says which brake holds n removals back, "" when none does.
-func brake(b doctype.Removal, j *Job, pages *sum, n int64) string {
-	// Quotients, because 0.07*100 is more than 7.
-	records, part := float64(pages.accepted)/float64(j.Live), float64(n)/float64(j.Live)
-	switch {
-	case b.HoldOnZero && pages.accepted == 0:
-		return BrakeZero
-	case j.Expect != nil && pages.received < *j.Expect:
-		return BrakeExpect
-	case b.MinRatio != nil && records < *b.MinRatio:
-		return BrakeMinRatio
-	case b.MaxRemovals != nil && n > *b.MaxRemovals:
-		return BrakeMaxRemovals
-	case b.MaxRatio != nil && part >= *b.MaxRatio:
-		return BrakeMaxRatio
-	}
-	return ""
 }

@@ -2,93 +2,17 @@ package jobs
 
 import (
 	"context"
-	"encoding/binary"
 	"errors"
-	"iter"
-	"strconv"
-	"time"
 
-	"github.com/google/uuid"
-
-	"dochook/doctype"
-	"dochook/doctype/eventlog"
+	"dochook/doctype/jobs/results"
 )
 
 // Row is one accepted record of a job.
-type Row struct {
-	ID   string // a UUID, the same whenever it is asked for
-	Data []byte // as it came in
-	At   time.Time
-}
-
-func (p *storedPage) row(job string, i int64, data []byte) Row {
-	id, err := uuid.Parse(job)
-	if err != nil {
-		id = uuid.NameSpaceURL
-	}
-	return Row{ID: uuid.NewSHA1(id, strconv.AppendInt(nil, p.first+i, 10)).String(), Data: data, At: p.at}
-}
-
-type storedPage struct {
-	number, first, count int64
-	at                   time.Time
-	records              []byte // unpacked
-}
-
-// each goes through the records in order.
-func (p *storedPage) each() iter.Seq2[int64, []byte] {
-	return func(yield func(int64, []byte) bool) {
-		rest := p.records
-		for i := int64(0); len(rest) > 0; i++ {
-			n, head := binary.Uvarint(rest)
-			end := head + int(n) //nolint:gosec // of our own making
-			if head <= 0 || end > len(rest) || !yield(i, rest[head:end:end]) {
-				return
-			}
-			rest = rest[end:]
-		}
-	}
-}
-
-// page reads the first page of a job that meets a condition; nil if there is none.
-func (s *Service) page(ctx context.Context, job, where string, args ...any) (*storedPage, error) {
-	if doctype.CheckName(job) != nil {
-		return nil, nil //nolint:nilnil // as documented
-	}
-	rows, err := s.docs.Reader(ctx).QueryContext(ctx, "SELECT page, first_row, row_count, at, data FROM job_pages WHERE job = ? AND "+where+" ORDER BY page LIMIT 1",
-		append([]any{job}, args...)...)
-	if err != nil {
-		return nil, eventlog.Unavailable(wrap("read page", err))
-	}
-	defer func() { _ = rows.Close() }()
-	if !rows.Next() {
-		return nil, eventlog.Unavailable(wrap("read page", rows.Err()))
-	}
-	var p storedPage
-	var at int64
-	var packed []byte
-	if err := rows.Scan(&p.number, &p.first, &p.count, &at, &packed); err != nil {
-		return nil, wrap("read page", err)
-	}
-	p.at = time.UnixMicro(at).UTC()
-	p.records, err = unpacker.DecodeAll(packed, nil)
-	return &p, wrap("unpack page", err)
-}
+type Row = results.Row
 
 // Records returns the accepted records of a page of a job, in order; not_found if it is not kept.
 func (s *Service) Records(ctx context.Context, job string, page int64) ([][]byte, error) {
-	p, err := s.page(ctx, job, "page = ?", page)
-	if err != nil {
-		return nil, err
-	}
-	if p == nil {
-		return nil, doctype.Errorf(doctype.CodeNotFound, "", "page %d of job %s is not kept", page, job)
-	}
-	out := make([][]byte, 0, p.count)
-	for _, data := range p.each() {
-		out = append(out, data)
-	}
-	return out, nil
+	return results.Records(ctx, s.docs.Reader(ctx), job, page)
 }
 
 // errEnough ends a walk through rows.
@@ -101,7 +25,7 @@ func (s *Service) Rows(ctx context.Context, id string, start, limit int64) ([]Ro
 		return nil, j.Rows, err
 	}
 	var out []Row
-	err = s.eachFrom(ctx, id, start, func(r Row) error {
+	err = results.Each(ctx, s.docs.Reader(ctx), id, start, func(r Row) error {
 		if out = append(out, r); int64(len(out)) == limit {
 			return errEnough
 		}
@@ -118,24 +42,5 @@ func (s *Service) EachRow(ctx context.Context, id string, fn func(Row) error) er
 	if _, err := s.Get(ctx, id); err != nil {
 		return err
 	}
-	return s.eachFrom(ctx, id, 0, fn)
-}
-
-// eachFrom reads page after page: a cursor held open would hold the database up for as long as the caller reads.
-func (s *Service) eachFrom(ctx context.Context, id string, start int64, fn func(Row) error) error {
-	for {
-		p, err := s.page(ctx, id, "first_row + row_count > ?", start)
-		if err != nil || p == nil {
-			return err
-		}
-		for i, data := range p.each() {
-			if p.first+i < start {
-				continue
-			}
-			if err := fn(p.row(id, i, data)); err != nil {
-				return err
-			}
-		}
-		start = p.first + p.count
-	}
+	return results.Each(ctx, s.docs.Reader(ctx), id, 0, fn)
 }

@@ -58,7 +58,7 @@ func New(db *migrations.DB, docs *documents.Service, o Options) *Service {
 	return s
 }
 
-const columns = "name, data, owner, creation, modified, modified_by"
+const selected = "name, data, owner, creation, modified, modified_by"
 
 func scan(r interface{ Scan(dest ...any) error }) (Job, error) {
 	var j Job
@@ -82,7 +82,7 @@ func load(ctx context.Context, db bun.IDB, where string, id string) (Job, error)
 	if doctype.CheckName(id) != nil {
 		return Job{}, notFound(id)
 	}
-	j, err := scan(db.QueryRowContext(ctx, "SELECT "+columns+" FROM jobs WHERE "+where, id))
+	j, err := scan(db.QueryRowContext(ctx, "SELECT "+selected+" FROM jobs WHERE "+where, id))
 	if errors.Is(err, sql.ErrNoRows) {
 		return Job{}, notFound(id)
 	}
@@ -124,7 +124,7 @@ func Known(field string) bool {
 }
 
 func (s *Service) table() listing.Table {
-	t := listing.New(s.db.Postgres(), "jobs", columns, Known)
+	t := listing.New(s.db.Postgres(), "jobs", selected, Known)
 	for _, column := range []string{"scraper", "status", "mode"} {
 		t.Source.Columns[column] = query.Column{SQL: "jobs." + column, Kind: query.Text}
 	}

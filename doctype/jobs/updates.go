@@ -24,7 +24,7 @@ func (s *Service) endUpdates(ctx context.Context, tx *documents.Tx, def *doctype
 	if float64(n)/float64(j.Live) > *j.MaxUpdates {
 		j.HeldUpdate = n
 		if j.Brake == "" {
-			j.Brake = BrakeMaxUpdates
+			j.Brake = doctype.BrakeMaxUpdates
 		}
 		return nil
 	}

@@ -125,6 +125,9 @@ func (s *Service) Update(ctx context.Context, name string, patch []byte) (Stored
 			if err := checkFeeds(ctx, tx, d.Feeds); err != nil {
 				return err
 			}
+			if err := s.checkUnheard(ctx, tx, &was.Scraper); err != nil {
+				return err
+			}
 		}
 		now, user := s.now().UTC().Truncate(time.Microsecond), doctype.UserOf(ctx).Name
 		_, err = tx.ExecContext(ctx, "UPDATE scrapers SET data = ?, modified = ?, modified_by = ? WHERE name = ?", string(d.JSON()), now.UnixMicro(), user, name)
@@ -190,6 +193,22 @@ func Search(q query.Query, keyword string) query.Query {
 		q.OrFilters = append(q.OrFilters, query.NewFilter(field, query.Like, like))
 	}
 	return q
+}
+
+// checkUnheard refuses to feed another DocType while webhooks of the scraper listen to the one it feeds: they would never fire again.
+func (s *Service) checkUnheard(ctx context.Context, tx bun.Tx, d *Scraper) error {
+	member := "data ->> '$.scraper'"
+	if s.db.Postgres() {
+		member = "data::jsonb ->> 'scraper'"
+	}
+	var n int
+	if err := tx.QueryRowContext(ctx, "SELECT count(*) FROM webhooks WHERE "+member+" = ?", d.Name).Scan(&n); err != nil {
+		return wrap("look for webhooks", err)
+	}
+	if n > 0 {
+		return doctype.Errorf(doctype.CodeImmutable, "feeds", "%d webhooks of Scraper %s listen to %s: delete them first, or make another Scraper", n, d.Name, d.Feeds)
+	}
+	return nil
 }
 
 func checkFeeds(ctx context.Context, tx bun.Tx, docType string) error {
