@@ -9,16 +9,18 @@ import (
 
 // Removal is when the removals that a full job leads to wait for a person. Nil bounds do not brake.
 type Removal struct {
-	HoldOnZero  bool     // a job without records
-	MinRatio    *float64 // records below this part of the documents that were live when the job began
-	MaxRemovals *int64   // more removals than this
-	MaxRatio    *float64 // removals of this part of them or more
-	Misses      int64    // finished full jobs in a row that must miss a document before it goes; at least 1
+	HoldOnZero     bool     // a job without records
+	HoldOnNameless bool     // records that say nothing of which document they are
+	MinRatio       *float64 // records below this part of the documents that were live when the job began
+	MaxRemovals    *int64   // more removals than this
+	MaxRatio       *float64 // removals of this part of them or more
+	Misses         int64    // finished full jobs in a row that must miss a document before it goes; at least 1
 }
 
 // Brakes, as jobs name them.
 const (
 	BrakeZero        = "zero"         // no records
+	BrakeNameless    = "nameless"     // records without their key: who knows whose
 	BrakeExpect      = "expect"       // fewer records than announced
 	BrakeMinRatio    = "min_ratio"    // too few records
 	BrakeMaxRemovals = "max_removals" // too many removals
@@ -30,6 +32,7 @@ const (
 type Run struct {
 	Accepted int64  // names of accepted records
 	Received int64  // records, refused ones apart
+	Nameless int64  // refused records that named no document
 	Expect   *int64 // records announced
 	Live     int64  // documents it could have missed, when it began
 	Due      int64  // those that it would remove
@@ -42,6 +45,8 @@ func (r *Removal) Brake(j Run) string {
 	switch {
 	case r.HoldOnZero && j.Accepted == 0:
 		return BrakeZero
+	case r.HoldOnNameless && j.Nameless > 0:
+		return BrakeNameless
 	case j.Expect != nil && j.Received < *j.Expect:
 		return BrakeExpect
 	case r.MinRatio != nil && records < *r.MinRatio:
@@ -57,10 +62,10 @@ func (r *Removal) Brake(j Run) string {
 // DefaultRemoval holds a job without records, with fewer than half of what was there, or that would remove half.
 func DefaultRemoval() Removal {
 	half, other := 0.5, 0.5
-	return Removal{HoldOnZero: true, MinRatio: &half, MaxRatio: &other, Misses: 1}
+	return Removal{HoldOnZero: true, HoldOnNameless: true, MinRatio: &half, MaxRatio: &other, Misses: 1}
 }
 
-// ParseRemoval reads {on_zero: hold|allow, min_ratio, max_removals, max_ratio, misses} over the defaults. null takes
+// ParseRemoval reads {on_zero: hold|allow, on_nameless: hold|allow, min_ratio, max_removals, max_ratio, misses} over the defaults. null takes
 // a brake away; no text is the defaults. Errors are of type *Error with the member's path.
 func ParseRemoval(raw []byte) (Removal, error) {
 	r := DefaultRemoval()
@@ -82,14 +87,9 @@ func (r *Removal) set(name string, value []byte) (err error) {
 	at := "removal." + name
 	switch name {
 	case "on_zero":
-		switch string(value) {
-		case `"hold"`, "null":
-			r.HoldOnZero = true
-		case `"allow"`:
-			r.HoldOnZero = false
-		default:
-			return Errorf(CodeInvalid, at, "must be hold or allow")
-		}
+		r.HoldOnZero, err = holds(at, value)
+	case "on_nameless":
+		r.HoldOnNameless, err = holds(at, value)
 	case "min_ratio":
 		r.MinRatio, err = ratio(at, value)
 	case "max_ratio":
@@ -108,9 +108,21 @@ func (r *Removal) set(name string, value []byte) (err error) {
 			return Errorf(CodeInvalid, at, "must be 1 to 1000")
 		}
 	default:
-		return Errorf(CodeInvalid, at, "unknown member: there are on_zero, min_ratio, max_removals, max_ratio and misses")
+		return Errorf(CodeInvalid, at, "unknown member: there are on_zero, on_nameless, min_ratio, max_removals, max_ratio and misses")
 	}
 	return err
+}
+
+// holds reads hold or allow.
+func holds(at string, value []byte) (bool, error) {
+	switch string(value) {
+	case `"hold"`, "null":
+		return true, nil
+	case `"allow"`:
+		return false, nil
+	default:
+		return true, Errorf(CodeInvalid, at, "must be hold or allow")
+	}
 }
 
 // ratio reads a number from 0 to 1; null is nil.

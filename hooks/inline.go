@@ -65,7 +65,7 @@ func (s *Service) Inline(ctx context.Context) (map[string]Stored, error) {
 		if err != nil {
 			return nil, err
 		}
-		if stored.Job != "" {
+		if stored.Job != "" && stored.Name == inlineName(stored.Job) {
 			out[stored.Job] = stored
 		}
 	}

@@ -259,6 +259,11 @@ func (s *Service) updateOnce(ctx context.Context, name string, edit func(was *St
 				return err
 			}
 		}
+		if w.Format != was.Format && (w.Batched() || was.Batched()) {
+			if err := checkSettled(ctx, tx, &was.Webhook); err != nil {
+				return err
+			}
+		}
 		if w.WebhookDocType != was.WebhookDocType {
 			if err := checkDocType(ctx, tx, w.WebhookDocType); err != nil {
 				return err
@@ -322,6 +327,22 @@ func encode(w Webhook) ([]byte, error) {
 		return nil, wrap("encode webhook", err)
 	}
 	return bytes.TrimSpace(b.Bytes()), nil
+}
+
+// checkSettled refuses to make batches of single events, or the other way, while some of them wait: an entry of the log that was cut
+// one way cannot go on in another.
+func checkSettled(ctx context.Context, tx bun.Tx, was *Webhook) error {
+	restrict, args := "", []any{Walker(was.Name), Walker(was.Name)}
+	if was.WebhookDocType != "" {
+		restrict, args = " AND e.doctype = ?", append(args, was.WebhookDocType)
+	}
+	var n int
+	err := tx.QueryRowContext(ctx, "SELECT (SELECT count(*) FROM (SELECT 1 FROM retries WHERE walker = ? LIMIT 1) AS r) + "+
+		"(SELECT count(*) FROM (SELECT 1 FROM events e, cursors c WHERE c.walker = ? AND e.pos > c.pos"+restrict+" LIMIT 1) AS e)", args...).Scan(&n)
+	if err == nil && n > 0 {
+		return errorf(CodeConflict, "format", "cannot change while deliveries wait: try again when there are none, or make another webhook")
+	}
+	return wrap("look for what waits", err)
 }
 
 // checkDocType refuses a webhook that could never fire.

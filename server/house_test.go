@@ -35,9 +35,10 @@ func house() []room {
 		}},
 		{folder: "doctype/scrapers", may: []string{"doctype", "doctype/eventlog", "doctype/listing", "doctype/query", "doctype/record", "migrations"}},
 		{folder: "doctype/columns", may: []string{"doctype", "doctype/listing", "migrations/rows"}},
+		{folder: "doctype/jobs/request", may: []string{"doctype", "doctype/record"}},
 		{folder: "doctype/jobs/results", may: []string{"doctype", "doctype/documents", "doctype/eventlog", "doctype/listing", "migrations/rows"}},
 		{folder: "doctype/jobs", may: []string{
-			"doctype", "doctype/columns", "doctype/jobs/results", "doctype/documents", "doctype/eventlog", "doctype/listing", "doctype/query", "doctype/record", "doctype/scrapers", "migrations", "migrations/rows",
+			"doctype", "doctype/columns", "doctype/jobs/request", "doctype/jobs/results", "doctype/documents", "doctype/eventlog", "doctype/listing", "doctype/query", "doctype/record", "doctype/scrapers", "migrations", "migrations/rows",
 		}},
 
 		{folder: "hooks/condition"},

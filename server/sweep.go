@@ -2,10 +2,12 @@ package server
 
 import (
 	"context"
+	"errors"
 	"maps"
 	"slices"
 	"time"
 
+	"dochook/doctype"
 	"dochook/hooks"
 )
 
@@ -55,6 +57,7 @@ func (a *App) SweepInline(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	var failed error
 	for job, last := range ended {
 		webhook := inline[job]
 		for _, l := range lags {
@@ -63,10 +66,10 @@ func (a *App) SweepInline(ctx context.Context) error {
 			if l.Walker != hooks.Walker(webhook.Name) || !over {
 				continue
 			}
-			if err := a.Webhooks.Delete(ctx, webhook.Name); err != nil {
-				return err
+			if err := a.Webhooks.Delete(ctx, webhook.Name); err != nil && doctype.CodeOf(err) != doctype.CodeNotFound {
+				failed = errors.Join(failed, err) // the others go all the same
 			}
 		}
 	}
-	return nil
+	return failed
 }

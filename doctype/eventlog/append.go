@@ -2,6 +2,7 @@ package eventlog
 
 import (
 	"context"
+	"slices"
 
 	"github.com/google/uuid"
 	"github.com/uptrace/bun"
@@ -17,10 +18,19 @@ const lockAndTell = "pg_advisory_xact_lock(x'646f63686f6f6b'::bigint), pg_notify
 // Append writes events in their order as the last step of the transaction tx, and tells [Channel] on PostgreSQL.
 // The positions are the database's; Pos is not looked at.
 func (l *Log) Append(ctx context.Context, tx bun.Tx, events []doctype.Event) error {
-	n := len(events)
-	if n == 0 {
-		return nil
+	for chunk := range slices.Chunk(events, appendMost) { // the lock is taken once, and held
+		if err := appendSome(ctx, tx, chunk); err != nil {
+			return err
+		}
 	}
+	return nil
+}
+
+// appendMost bounds one statement: a parameter of PostgreSQL has to stay below 1 GB.
+const appendMost = 5000
+
+func appendSome(ctx context.Context, tx bun.Tx, events []doctype.Event) error {
+	n := len(events)
 	ids, doctypes, names, kinds := make([]string, n), make([]string, n), make([]string, n), make([]string, n)
 	datas, owners, by, keys := make([]string, n), make([]string, n), make([]string, n), make([]string, n)
 	changed, jobs, scrapers, pages := make([]*string, n), make([]*string, n), make([]*string, n), make([]*int64, n)

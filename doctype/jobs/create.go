@@ -1,95 +1,25 @@
 package jobs
 
 import (
-	"bytes"
 	"context"
 	"database/sql"
-	"encoding/json"
 
 	"github.com/google/uuid"
 	"github.com/uptrace/bun"
 
 	"dochook/doctype"
 	"dochook/doctype/documents"
+	"dochook/doctype/jobs/request"
 	"dochook/doctype/listing"
-	"dochook/doctype/record"
 	"dochook/doctype/scrapers"
 	"dochook/migrations"
 )
-
-// request is the body that makes a job: the inputs of the scraper, and our own words among them.
-type request struct {
-	mode       string
-	scope      json.RawMessage
-	baseline   bool
-	expect     *int64
-	maxUpdates *float64
-	webhook    []byte
-	input      []byte
-}
-
-// readRequest takes {webhook, mode, scope, expect, baseline, max_updates, …} apart; what is left is the input.
-func readRequest(body []byte) (request, error) {
-	var r request
-	if body = bytes.TrimSpace(body); len(body) == 0 {
-		body = []byte("{}")
-	}
-	if err := record.Check(body); err != nil {
-		return r, err
-	}
-	var input record.Writer
-	for quoted, value := range record.QuotedMembers(body) {
-		ours, err := r.set(record.Unquote(quoted), value)
-		if err != nil {
-			return r, err
-		}
-		if !ours {
-			input.Quoted(quoted, value)
-		}
-	}
-	r.input = input.Bytes()
-	return r, nil
-}
-
-func (r *request) set(name string, value []byte) (ours bool, err error) {
-	switch name {
-	case "mode":
-		switch string(value) {
-		case `"full"`, `"partial"`:
-			r.mode = record.Unquote(value)
-		case "null", `""`:
-		default:
-			return true, doctype.Errorf(doctype.CodeInvalid, name, "must be full or partial")
-		}
-	case "scope":
-		if string(value) != "null" {
-			r.scope = bytes.Clone(value)
-		}
-	case "baseline":
-		var f doctype.Flag
-		if err := f.UnmarshalJSON(value); err != nil {
-			return true, doctype.Errorf(doctype.CodeInvalid, name, "%s", err)
-		}
-		r.baseline = bool(f)
-	case "expect":
-		r.expect, err = doctype.ParseCount(name, value)
-	case "max_updates":
-		r.maxUpdates, err = doctype.ParseRatio(name, value)
-	case "webhook":
-		if string(value) != "null" {
-			r.webhook = bytes.Clone(value)
-		}
-	default:
-		return false, nil
-	}
-	return true, err
-}
 
 // Create makes a pending job of a scraper from the body of the request: the scraper's inputs, and among them webhook {url, events,
 // headers}, mode, scope (a list filter), expect, baseline and max_updates. Errors: not_found for the scraper, conflict if it has
 // an open full job already.
 func (s *Service) Create(ctx context.Context, scraper string, body []byte) (Job, error) {
-	r, err := readRequest(body)
+	r, err := request.Read(body)
 	if err != nil {
 		return Job{}, err
 	}
@@ -98,13 +28,13 @@ func (s *Service) Create(ctx context.Context, scraper string, body []byte) (Job,
 		j, err = s.create(ctx, tx, scraper, r)
 		return err
 	})
-	if err == nil && r.webhook != nil {
+	if err == nil && r.Webhook != nil {
 		s.hooks.Announce()
 	}
 	return j, err
 }
 
-func (s *Service) create(ctx context.Context, tx *documents.Tx, scraper string, r request) (Job, error) {
+func (s *Service) create(ctx context.Context, tx *documents.Tx, scraper string, r request.Request) (Job, error) {
 	of, err := scrapers.Load(ctx, tx.Tx, scraper)
 	if err != nil {
 		return Job{}, err
@@ -114,8 +44,8 @@ func (s *Service) create(ctx context.Context, tx *documents.Tx, scraper string, 
 		return Job{}, err
 	}
 	j := Job{
-		ID: uuid.NewString(), Scraper: of.Name, DocType: of.Feeds, Status: Pending, Mode: r.mode, Scope: r.scope, Baseline: r.baseline,
-		Expect: r.expect, MaxUpdates: r.maxUpdates, Input: r.input, Title: of.Title, Table: of.Table,
+		ID: uuid.NewString(), Scraper: of.Name, DocType: of.Feeds, Status: Pending, Mode: r.Mode, Scope: r.Scope, Baseline: r.Baseline,
+		Expect: r.Expect, MaxUpdates: r.MaxUpdates, Input: r.Input, Title: of.Title, Table: of.Table,
 	}
 	if j.Mode == "" {
 		j.Mode = of.Mode
@@ -145,13 +75,13 @@ func (s *Service) create(ctx context.Context, tx *documents.Tx, scraper string, 
 	if migrations.IsConflict(err) { // somebody was quicker
 		return Job{}, doctype.Errorf(doctype.CodeConflict, "mode", "Scraper %s has an open full job already", j.Scraper)
 	}
-	if err != nil || r.webhook == nil {
+	if err != nil || r.Webhook == nil {
 		return j, wrap("insert job", err)
 	}
 	if s.hooks == nil {
 		return Job{}, doctype.Errorf(doctype.CodeInvalid, "webhook", "jobs cannot bring webhooks here")
 	}
-	return j, s.hooks.InsertInline(ctx, tx.Tx, j.ID, j.DocType, r.webhook)
+	return j, s.hooks.InsertInline(ctx, tx.Tx, j.ID, j.DocType, r.Webhook)
 }
 
 // refuseSecond refuses a full job beside an open one: neither could tell what the other has not seen.
@@ -201,7 +131,7 @@ func (s *Service) Join(ctx context.Context, docType, foreign string) (Job, error
 			j = found[0]
 			return nil
 		}
-		if j, err = s.create(ctx, tx, scraper, request{mode: scrapers.Partial, input: []byte("{}")}); err != nil {
+		if j, err = s.create(ctx, tx, scraper, request.Request{Mode: scrapers.Partial, Input: []byte("{}")}); err != nil {
 			return err
 		}
 		if j.DocType != docType {

@@ -71,6 +71,9 @@ func TestCreate_refuses_by_field(t *testing.T) {
 		{`{"scope":[5]}`, "scope"},
 		{`{"scope":{"count(*)":1}}`, "scope"},
 		{`{"scope":[["v","near",1]]}`, "scope"},
+		{`{"scope":"north"}`, "scope"},
+		{`{"scope":"[[\"v\",\"near\",1]]"}`, "scope"},
+		{`{"scope":"{\"v\":1"}`, "scope"},
 		{`{"scope":{"v":["between",[1]]}}`, "scope"},
 		{`{"scope":{"modified":"yesterday"}}`, "scope"},
 		{`{"webhook":{"url":"http://127.0.0.1"}}`, "webhook"}, // nobody here keeps webhooks

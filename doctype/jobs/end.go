@@ -188,6 +188,7 @@ func (s *Service) end(ctx context.Context, tx *documents.Tx, def *doctype.Defini
 			return err
 		}
 	}
+	j.Hops = max(j.Hops, doctype.UserOf(ctx).Hops)
 	j.Reason, j.Stats = e.Reason, e.Stats
 	j.Status = e.Status
 	if e.Status == Finished && j.Mode == scrapers.Full && def != nil {

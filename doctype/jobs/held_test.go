@@ -138,6 +138,21 @@ func TestHeld_removals(t *testing.T) {
 			approve H
 			live a x
 		`},
+		{name: "a later job discards it where it looked", scraper: `"removal":{"min_ratio":null}`, script: `
+			full A : {"sku":"a","r":1} {"sku":"b","r":1} {"sku":"c","r":2} {"sku":"d","r":2}
+			full H {"scope":{"r":1}} :
+			job H status=held held=2 brake=zero
+			full O {"scope":{"r":2}} : {"sku":"c","r":2} {"sku":"d","r":2}
+			job O status=finished
+			job H status=held held=2
+			full P {"scope":{"r":1}} : {"sku":"a","r":1} {"sku":"b","r":1}
+			job H status=finished decision=discarded
+			full I {"scope":{"r":2}} :
+			job I status=held
+			full Q : {"sku":"a","r":1} {"sku":"b","r":1} {"sku":"c","r":2}
+			job I status=finished decision=discarded
+			job Q status=finished removed=1
+		`},
 		{name: "what was approved comes back", script: held + `
 			approve H
 			partial P : b

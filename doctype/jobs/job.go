@@ -65,8 +65,9 @@ type Job struct {
 	Counts     Counts          `json:"counts"`
 	Live       int64           `json:"live"` // documents of the scraper, in scope, when the job began
 	Brake      string          `json:"brake,omitempty"`
-	Held       int64           `json:"held"`         // removals that wait
-	HeldUpdate int64           `json:"held_updates"` // events of updates that wait
+	Held       int64           `json:"held"`               // removals that wait
+	Nameless   int64           `json:"nameless,omitempty"` // refused records that named no document
+	HeldUpdate int64           `json:"held_updates"`       // events of updates that wait
 	Decision   string          `json:"decision,omitempty"`
 
 	Began   int64  `json:"began,omitempty"`    // the log's end when it began
@@ -74,6 +75,7 @@ type Job struct {
 	Title   string `json:"title,omitempty"`    // of the scraper, or its name
 	Table   string `json:"table,omitempty"`    // as bodies name it
 	KeyID   string `json:"key_id,omitempty"`   // of the API key that made it
+	Hops    int64  `json:"hops,omitempty"`     // webhooks in a row that led to its pages, at most
 	Foreign string `json:"foreign,omitempty"`  // its id in the system that sends its pages
 
 	Owner      string     `json:"-"`
@@ -182,7 +184,7 @@ func (s *Service) event(j *Job, name string, at time.Time, b brought) doctype.Ev
 	w.Raw("finishedAt", stampOrNull(j.FinishedAt))
 	return doctype.Event{
 		ID: eventlog.NewID(), At: at, DocType: j.DocType, Name: j.ID, Event: name, Data: w.Bytes(), Job: j.ID, Page: b.page, Scraper: j.Scraper,
-		Owner: j.Owner, Creation: j.Creation, ModifiedBy: j.Owner, KeyID: j.KeyID,
+		Owner: j.Owner, Creation: j.Creation, ModifiedBy: j.Owner, KeyID: j.KeyID, Hops: j.Hops,
 	}
 }
 

@@ -52,9 +52,10 @@ func newHouse(db *migrations.DB) *house {
 	}
 }
 
-// each runs a test on both databases.
+// each runs a test on both databases, beside other tests.
 func each(t *testing.T, fn func(t *testing.T, h *house)) {
 	t.Helper()
+	t.Parallel()
 	dbtest.Each(t, func(t *testing.T, db *migrations.DB) { fn(t, newHouse(db)) })
 }
 

@@ -54,6 +54,7 @@ func (s *Service) writePage(ctx context.Context, tx *documents.Tx, def *doctype.
 			return documents.PageResult{}, err
 		}
 	}
+	j.Hops = max(j.Hops, doctype.UserOf(ctx).Hops)
 	number := j.Counts.Pages + 1
 	p.Run = documents.Run{Job: j.ID, Scraper: j.Scraper, Page: number, Quiet: j.Baseline, Defer: j.MaxUpdates != nil}
 	packing := results.Pack(p)
@@ -74,7 +75,7 @@ func (s *Service) writePage(ctx context.Context, tx *documents.Tx, def *doctype.
 	if err := brings.Store(ctx, tx.Tx, results.Place{Job: j.ID, Number: number, First: j.Rows, At: tx.Now()}); err != nil {
 		return result, err
 	}
-	j.count(&result, brings.Accepted)
+	j.count(&result, &brings)
 	if brings.Accepted > 0 {
 		learnt, err := columns.Learnt(ctx, tx.Tx, j.DocType)
 		if err != nil {
@@ -110,8 +111,9 @@ func (s *Service) measure(ctx context.Context, tx *documents.Tx, def *doctype.De
 	return err
 }
 
-func (j *Job) count(r *documents.PageResult, accepted int64) {
-	j.Rows += accepted
+func (j *Job) count(r *documents.PageResult, p *results.Page) {
+	j.Rows += p.Accepted
+	j.Nameless += p.Nameless
 	c := &j.Counts
 	c.Pages++
 	c.Received += int64(r.Received)

@@ -163,8 +163,13 @@ func (s *Service) remove(ctx context.Context, tx *documents.Tx, def *doctype.Def
 			early = append(early, name)
 		}
 	}
+	run := doctype.Run{
+		Accepted: int64(pages.Accepted), Received: pages.Received, Nameless: j.Nameless, Expect: j.Expect, Live: j.Live, Due: int64(len(due)),
+	}
 	if len(due) > 0 {
-		j.Brake = brakes.Brake(doctype.Run{Accepted: int64(pages.Accepted), Received: pages.Received, Expect: j.Expect, Live: j.Live, Due: int64(len(due))})
+		j.Brake = brakes.Brake(run)
+	} else if brakes.MaxRatio, brakes.MaxRemovals = nil, nil; brakes.Brake(run) != "" {
+		return nil // nothing to hold, but a run like that says of no document that it is gone
 	}
 	if j.Brake != "" {
 		j.Held = int64(len(due))

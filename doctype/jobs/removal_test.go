@@ -6,7 +6,7 @@ import (
 )
 
 // off takes all brakes away.
-const off = `"removal":{"on_zero":"allow","min_ratio":null,"max_ratio":null}`
+const off = `"removal":{"on_zero":"allow","on_nameless":"allow","min_ratio":null,"max_ratio":null}`
 
 func TestRemovals_candidates(t *testing.T) {
 	tell(t, []story{
@@ -314,7 +314,17 @@ func TestRemovals_brakes(t *testing.T) {
 		{name: "expect, more", script: ten + "full B {\"expect\":7} : a b c d e f g h\n job B status=finished removed=2"},
 		{name: "expect, 0", script: ten + "full B {\"expect\":0} : a b c d e f g h\n job B status=finished removed=2"},
 		{name: "expect, duplicates were announced too", script: ten + "full B {\"expect\":9} : a b c d e f g h h\n job B status=finished removed=2"},
-		{name: "expect, those that were refused are missing", script: ten + "full B {\"expect\":9} : a b c d e f g h {\"no\":\"key\"}\n job B status=held brake=expect held=2"},
+		{name: "expect, those that were refused are missing", docType: `"fields":[{"fieldname":"v","fieldtype":"Int"}]`, script: ten + "full B {\"expect\":9} : a b c d e f g h i=\"x\"\n job B status=held brake=expect held=1"},
+		{name: "records without a key", script: ten + `full B : a b c d e f g h {"SKU":"i"} {"sku":null}
+			job B status=held brake=nameless held=2
+			full C : a b c d e f g h
+			job C status=finished removed=2
+			full D : {"SKU":"a"} a b c d e f g h        // nothing is missing
+			job D status=finished`},
+		{name: "records without a key, allowed", scraper: `"removal":{"on_nameless":"allow"}`, script: ten + `full B : a b c d e f g h {"SKU":"i"}
+			job B status=finished removed=2`},
+		{name: "records without a key, of none with one", scraper: `"removal":{"on_zero":"allow","min_ratio":null,"max_ratio":null}`, script: ten + `full B : {"SKU":"i"}
+			job B status=held brake=nameless held=10`},
 		{name: "expect, a page that came twice counts once", script: ten + `begin B {"mode":"full","expect":9}
 			page B a b c d
 			page B e f g h
@@ -330,147 +340,6 @@ func TestRemovals_brakes(t *testing.T) {
 			full C {"scope":{"r":1}} : {"sku":"a","r":1} {"sku":"b","r":1}
 			job C live=3 removed=1 status=finished
 			job B status=finished decision=discarded
-		`},
-	})
-}
-
-func TestRemovals_misses(t *testing.T) {
-	misses := func(n string) string { return `"removal":{"misses":` + n + `,"min_ratio":null,"max_ratio":null}` }
-	tell(t, []story{
-		{name: "twice in a row", scraper: misses("2"), script: `
-			full A : a b c
-			full B : a b
-			job B removed=0 status=finished
-			full C : a b
-			job C removed=1
-			live a b
-		`},
-		{name: "three times in a row, others in between", scraper: misses("3"), script: `
-			full A : a b c
-			full B : a b
-			partial P : a
-			begin F {"mode":"full"}
-			page F a
-			fail F
-			begin S {"mode":"full"}
-			page S a
-			stop S
-			full C : a b
-			live a b c
-			full D : a b
-			live a b
-			job D removed=1
-		`},
-		{name: "seen in between, by a full job", scraper: misses("2"), script: `
-			full A : a b c
-			full B : a b
-			full C : a b c
-			full D : a b
-			live a b c
-			full E : a b
-			live a b
-		`},
-		{name: "seen in between, by a partial job, unchanged", scraper: misses("2"), script: `
-			full A : a b c
-			full B : a b
-			partial P : c
-			full D : a b
-			live a b c
-			full E : a b
-			live a b
-		`},
-		{name: "seen in between, by a job that failed", scraper: misses("2"), script: `
-			full A : a b c
-			full B : a b
-			begin F {"mode":"full"}
-			page F c
-			fail F
-			full D : a b
-			live a b c
-		`},
-		{name: "seen in between, by a page of no job", scraper: misses("2"), script: `
-			full A : a b c
-			full B : a b
-			ingest c
-			full D : a b
-			live a b c
-			full E : a b
-			live a b
-		`},
-		{name: "seen in between, by another scraper, and given back", scraper: misses("2"), script: `
-			scraper B
-			full A : a b c
-			full B : a b
-			partial O as B : c               // B's
-			full C : a b
-			full D : a b
-			live a b c
-			partial P : c                    // A's again
-			full E : a b
-			live a b c
-			full F : a b
-			live a b
-		`},
-		{name: "a removal that was discarded did not count", scraper: `"removal":{"misses":2,"max_removals":1,"min_ratio":null,"max_ratio":null}`, script: `
-			full A : a b c d
-			full B : a b c                   // d once
-			full C : a                       // d is due, b and c once: not held, one removal
-			job C removed=1 status=finished
-			full D : a                       // b and c are due
-			job D status=held held=2 brake=max_removals
-			discard D
-			live a b c
-			brakes {"misses":2,"min_ratio":null,"max_ratio":null}
-			full E : a                       // b and c twice, with C
-			live a
-		`},
-		{name: "a held job counts only when it is approved", scraper: `"removal":{"misses":2,"max_removals":0,"min_ratio":null,"max_ratio":null}`, script: `
-			full A : a b c
-			full B : a b                     // c once
-			full C : a                       // c due, b once
-			job C status=held held=1
-			removals C c
-			approve C
-			job C status=finished removed=1 decision=approved
-			live a b
-			full D : a                       // b is due
-			job D status=held held=1
-			removals D b
-			discard D
-			full E : a
-			job E status=held held=1
-			removals E b
-			approve E
-			live a
-		`},
-		{name: "a held job does not count for what was not due either", scraper: `"removal":{"misses":2,"max_removals":0,"min_ratio":null,"max_ratio":null}`, script: `
-			full A : a b c
-			full B : a b                     // c once
-			full C : a                       // c due, b early
-			discard C
-			brakes {"misses":2,"min_ratio":null,"max_ratio":null}
-			full D : a c                     // b once
-			live a b c
-			full E : a c
-			live a c
-		`},
-		{name: "fewer misses from now on", scraper: misses("3"), script: `
-			full A : a b c
-			full B : a b
-			brakes {"misses":1,"min_ratio":null,"max_ratio":null}
-			full C : a b
-			live a b
-		`},
-		{name: "removed and back again, from the beginning", scraper: misses("2"), script: `
-			full A : a b
-			full B : a
-			full C : a
-			live a
-			full D : a b
-			full E : a
-			live a b
-			full F : a
-			live a
 		`},
 	})
 }

@@ -31,6 +31,15 @@ func (s *Service) endUpdates(ctx context.Context, tx *documents.Tx, def *doctype
 	return s.releaseUpdates(ctx, tx, def, j, 0)
 }
 
+// lockHeld keeps others from writing the documents whose updates are being logged: their events would come before these.
+func (s *Service) lockHeld(ctx context.Context, tx *documents.Tx, j *Job) error {
+	if !s.db.Postgres() {
+		return nil
+	}
+	_, err := tx.ExecContext(ctx, "SELECT 1 FROM documents WHERE doctype = ? AND name IN (SELECT name FROM held_updates WHERE job = ?) ORDER BY name FOR UPDATE", j.DocType, j.ID)
+	return wrap("lock documents", err)
+}
+
 // releaseUpdates logs the updates of a job as its documents stand now: between then and now, somebody may have written them.
 func (s *Service) releaseUpdates(ctx context.Context, tx *documents.Tx, def *doctype.Definition, j *Job, page int64) error {
 	held, err := s.heldUpdates(ctx, tx, j)
@@ -40,6 +49,9 @@ func (s *Service) releaseUpdates(ctx context.Context, tx *documents.Tx, def *doc
 	if def == nil { // the DocType is gone, and its documents
 		held = nil
 	}
+	if err := s.lockHeld(ctx, tx, j); err != nil {
+		return err
+	}
 	for chunk := range slices.Chunk(held, 500) {
 		events, err := s.updatesOf(ctx, def, chunk)
 		if err != nil {
@@ -47,7 +59,7 @@ func (s *Service) releaseUpdates(ctx context.Context, tx *documents.Tx, def *doc
 		}
 		for i := range events {
 			e := &events[i]
-			e.ID, e.At, e.Job, e.Page, e.Scraper, e.KeyID = eventlog.NewID(), tx.Now(), j.ID, page, j.Scraper, j.KeyID
+			e.ID, e.At, e.Job, e.Page, e.Scraper, e.KeyID, e.Hops = eventlog.NewID(), tx.Now(), j.ID, page, j.Scraper, j.KeyID, j.Hops
 		}
 		tx.Log(events...)
 	}

@@ -115,6 +115,7 @@ func TestParse_refuses_by_field(t *testing.T) {
 		{with(`"removal":{"max_removals":-1}`), doctype.CodeInvalid, "removal.max_removals"},
 		{with(`"removal":{"max_removals":"3"}`), doctype.CodeInvalid, "removal.max_removals"},
 		{with(`"removal":{"on_zero":"remove"}`), doctype.CodeInvalid, "removal.on_zero"},
+		{with(`"removal":{"on_nameless":1}`), doctype.CodeInvalid, "removal.on_nameless"},
 		{with(`"removal":{"max_percent":3}`), doctype.CodeInvalid, "removal.max_percent"},
 	}
 	for _, row := range table {

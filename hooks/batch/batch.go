@@ -34,6 +34,7 @@ const (
 	readEvents = 2000    // of one read
 	readBytes  = 8 << 20 // of records, after which a read ends
 	patience   = 250 * time.Millisecond
+	maxStrange = 20 // errors without a code of ours in a row
 )
 
 // Cut says which requests the batch of an anchor comes in; none when nothing of it concerns the webhook. Errors: not_found when the
@@ -41,6 +42,9 @@ const (
 func (s Sources) Cut(ctx context.Context, c *hooks.Compiled, anchor *doctype.Event) ([]hooks.Part, error) {
 	if alone(anchor) {
 		return []hooks.Part{{N: 1, Of: 1}}, nil
+	}
+	if err := s.complete(ctx, anchor); err != nil {
+		return nil, err
 	}
 	cutter := c.NewCutter()
 	var page hooks.Page
@@ -62,6 +66,9 @@ func (s Sources) Cut(ctx context.Context, c *hooks.Compiled, anchor *doctype.Eve
 
 // Render makes the request of one part.
 func (s Sources) Render(ctx context.Context, c *hooks.Compiled, anchor *doctype.Event, part hooks.Part) (hooks.Request, error) {
+	if err := s.complete(ctx, anchor); err != nil {
+		return hooks.Request{}, err
+	}
 	var pieces []hooks.Piece
 	var page hooks.Page
 	if !alone(anchor) {
@@ -85,6 +92,18 @@ func (s Sources) Render(ctx context.Context, c *hooks.Compiled, anchor *doctype.
 		return hooks.Request{}, err
 	}
 	return c.RenderBatch(anchor, part, pieces, page)
+}
+
+// complete reads the record of an anchor that came without it: the URL and the headers may ask for it.
+func (s Sources) complete(ctx context.Context, anchor *doctype.Event) error {
+	if doctype.IsJobEvent(anchor.Event) || len(anchor.Data) > 0 {
+		return nil
+	}
+	r := eventlog.Range{After: anchor.Pos - 1, Upto: anchor.Pos, DocType: anchor.DocType, Limit: 1}
+	return s.read(ctx, r, func(e *doctype.Event) bool {
+		anchor.Data, anchor.Changed = e.Data, e.Changed
+		return false
+	})
 }
 
 // alone reports whether an entry is told without records.
@@ -207,15 +226,23 @@ func (s Sources) heading(ctx context.Context, c *hooks.Compiled, anchor *doctype
 		found, err = s.Pages.Heading(ctx, anchor.DocType, anchor.Job)
 		return err
 	})
+	if doctype.CodeOf(err) == doctype.CodeNotFound { // the DocType is gone: its last events are still told
+		found, err = hooks.Page{Recipe: anchor.DocType, Table: anchor.DocType}, nil
+	}
 	page.Columns, page.Recipe, page.Table = found.Columns, found.Recipe, found.Table
 	return err
 }
 
-// persist asks again while the database is away: no delivery fails because we cannot read.
+// persist asks again while the database is away: no delivery fails because we cannot read. What we cannot name it tries a few times.
 func persist(ctx context.Context, ask func() error) error {
-	for {
+	for strange := 0; ; {
 		err := ask()
-		if code := doctype.CodeOf(err); err == nil || code != doctype.CodeUnavailable && !(code == doctype.CodeInternal && !errors.Is(err, context.Canceled)) {
+		switch code := doctype.CodeOf(err); {
+		case err == nil, errors.Is(err, context.Canceled):
+			return err
+		case code == doctype.CodeInternal && strange < maxStrange:
+			strange++
+		case code != doctype.CodeUnavailable:
 			return err
 		}
 		timer := time.NewTimer(patience)

@@ -122,7 +122,11 @@ func (e *Engine) Resend(ctx context.Context, id string) (ledger.Attempt, error) 
 			return ledger.Attempt{}, err
 		}
 	}
-	rendered, err := t.Render(ctx, &events[0], part)
+	make := func() (*hooks.Request, error) { return t.Render(ctx, &events[0], part) }
+	if part == nil {
+		make = func() (*hooks.Request, error) { return t.Whole(ctx, &events[0]) }
+	}
+	rendered, err := make()
 	if err != nil {
 		return ledger.Attempt{}, err
 	}

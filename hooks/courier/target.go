@@ -125,7 +125,8 @@ func (t *webhookTarget) ship(ctx context.Context, sh *shipment) outcome {
 	request, stored, refusal := t.Make(ctx, &sh.event, sh.request)
 	if refusal != nil {
 		o.verdict, o.reason, o.parts = verdictsOf[refusal.Kind], refusal.Reason, refusal.Parts
-		o.attempt.At, o.detail = time.Now(), ledger.Detail{Error: refusal.Message, Webhook: t.Webhook.Version}
+		o.attempt.At = time.Now()
+		o.detail = ledger.Detail{Error: refusal.Message, Webhook: t.Webhook.Version, Part: outbound.PartOf(sh.request)}
 		return o
 	}
 	o.attempt = t.Send(ctx, sh.id, request)

@@ -30,7 +30,7 @@ const (
 // there the start is the header Last-Event-ID, else after, else the log's end.
 func (h *Handlers) Events(c *gin.Context) error {
 	ctx := c.Request.Context()
-	v, err := request.Parameters(c)
+	v, err := request.Only(c, "after", "doctype", "job", "limit")
 	if err != nil {
 		return err
 	}

@@ -19,6 +19,7 @@ import (
 type Page struct {
 	Accepted int64    // records that became, or are, documents
 	Received int64    // these, and those whose names came again in the page
+	Nameless int64    // refused records that named no document
 	Refused  []string // names of documents whose records were refused: they were there all the same
 
 	seen   []byte // hashes of names, those of the accepted records first, then the refused ones
@@ -82,7 +83,9 @@ func (k *Packing) Page(r *documents.PageResult) Page {
 			p.seen = appendHash(p.seen, r.Lines[i].Name)
 		case r.Lines[i].Outcome == documents.Duplicate:
 			p.Received++
-		case r.Lines[i].Outcome == documents.Rejected && r.Lines[i].Name != "" && !record.Trash:
+		case r.Lines[i].Outcome == documents.Rejected && r.Lines[i].Name == "":
+			p.Nameless++
+		case r.Lines[i].Outcome == documents.Rejected && !record.Trash:
 			p.Refused = append(p.Refused, r.Lines[i].Name)
 		}
 	}

@@ -114,6 +114,8 @@ func Object(c *gin.Context) ([]byte, error) {
 	case trimmed[0] == '{': // curl -d calls everything a form
 	case trimmed[0] == '<':
 		return nil, web.Errorf("not_json", "", "the body is HTML or XML, not JSON")
+	case kind == "application/x-www-form-urlencoded" && !bytes.ContainsRune(trimmed, '='):
+		return nil, web.Errorf("not_json", "", "the body is neither a JSON object nor a form")
 	case kind == "application/x-www-form-urlencoded":
 		if data, err = formObject(data); err != nil {
 			return nil, err

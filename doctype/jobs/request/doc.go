@@ -1,0 +1,2 @@
+// Package request reads the bodies that make jobs: the inputs of a scraper, and our own words among them.
+package request
