@@ -95,15 +95,7 @@ func (r *run) knownColumns(ctx context.Context) (map[string]string, error) {
 	if r.format != formatRows {
 		return nil, nil
 	}
-	columns, err := r.jobs.Columns(ctx, r.docType)
-	if err != nil {
-		return nil, err
-	}
-	known := make(map[string]string, len(columns))
-	for _, c := range columns {
-		known[c.ID] = c.Name
-	}
-	return known, nil
+	return r.jobs.ColumnNames(ctx, r.docType)
 }
 
 // learn remembers the ids of columns that are new.
