@@ -92,7 +92,7 @@ func (s *Service) begin(ctx context.Context, tx *documents.Tx, def *doctype.Defi
 		return err
 	}
 	now := tx.Now()
-	j.Status, j.StartedAt = InProgress, &now
+	j.Status, j.StartedAt, j.Hops = InProgress, &now, max(j.Hops, doctype.UserOf(ctx).Hops)
 	tx.Log(s.event(j, doctype.JobStarted, now, brought{}))
 	return nil
 }
