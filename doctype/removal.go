@@ -45,10 +45,10 @@ func (r *Removal) Brake(j Run) string {
 	switch {
 	case r.HoldOnZero && j.Accepted == 0:
 		return BrakeZero
-	case r.HoldOnNameless && j.Nameless > 0:
-		return BrakeNameless
 	case j.Expect != nil && j.Received < *j.Expect:
 		return BrakeExpect
+	case r.HoldOnNameless && j.Nameless > 0:
+		return BrakeNameless
 	case r.MinRatio != nil && records < *r.MinRatio:
 		return BrakeMinRatio
 	case r.MaxRemovals != nil && j.Due > *r.MaxRemovals:
@@ -62,7 +62,7 @@ func (r *Removal) Brake(j Run) string {
 // DefaultRemoval holds a job without records, with fewer than half of what was there, or that would remove half.
 func DefaultRemoval() Removal {
 	half, other := 0.5, 0.5
-	return Removal{HoldOnZero: true, HoldOnNameless: true, MinRatio: &half, MaxRatio: &other, Misses: 1}
+	return Removal{HoldOnZero: true, MinRatio: &half, MaxRatio: &other, Misses: 1}
 }
 
 // ParseRemoval reads {on_zero: hold|allow, on_nameless: hold|allow, min_ratio, max_removals, max_ratio, misses} over the defaults. null takes
@@ -90,6 +90,7 @@ func (r *Removal) set(name string, value []byte) (err error) {
 		r.HoldOnZero, err = holds(at, value)
 	case "on_nameless":
 		r.HoldOnNameless, err = holds(at, value)
+		r.HoldOnNameless = r.HoldOnNameless && string(value) != "null"
 	case "min_ratio":
 		r.MinRatio, err = ratio(at, value)
 	case "max_ratio":

@@ -136,7 +136,7 @@ func TestRemovals_misses(t *testing.T) {
 			full E : a c
 			live a c
 		`},
-		{name: "a run that would be held, were anything due, misses nothing", scraper: `"removal":{"misses":2}`, script: `
+		{name: "a run that would be held, were anything due, misses nothing", scraper: `"removal":{"misses":2,"on_nameless":"hold"}`, script: `
 			full A : a b c d e
 			full B :
 			full C : a

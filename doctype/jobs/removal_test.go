@@ -315,15 +315,15 @@ func TestRemovals_brakes(t *testing.T) {
 		{name: "expect, 0", script: ten + "full B {\"expect\":0} : a b c d e f g h\n job B status=finished removed=2"},
 		{name: "expect, duplicates were announced too", script: ten + "full B {\"expect\":9} : a b c d e f g h h\n job B status=finished removed=2"},
 		{name: "expect, those that were refused are missing", docType: `"fields":[{"fieldname":"v","fieldtype":"Int"}]`, script: ten + "full B {\"expect\":9} : a b c d e f g h i=\"x\"\n job B status=held brake=expect held=1"},
-		{name: "records without a key", script: ten + `full B : a b c d e f g h {"SKU":"i"} {"sku":null}
+		{name: "records without a key", scraper: `"removal":{"on_nameless":"hold"}`, script: ten + `full B : a b c d e f g h {"SKU":"i"} {"sku":null}
 			job B status=held brake=nameless held=2
 			full C : a b c d e f g h
 			job C status=finished removed=2
 			full D : {"SKU":"a"} a b c d e f g h        // nothing is missing
 			job D status=finished`},
-		{name: "records without a key, allowed", scraper: `"removal":{"on_nameless":"allow"}`, script: ten + `full B : a b c d e f g h {"SKU":"i"}
+		{name: "records without a key, allowed", script: ten + `full B : a b c d e f g h {"SKU":"i"}
 			job B status=finished removed=2`},
-		{name: "records without a key, of none with one", scraper: `"removal":{"on_zero":"allow","min_ratio":null,"max_ratio":null}`, script: ten + `full B : {"SKU":"i"}
+		{name: "records without a key, of none with one", scraper: `"removal":{"on_zero":"allow","on_nameless":"hold","min_ratio":null,"max_ratio":null}`, script: ten + `full B : {"SKU":"i"}
 			job B status=held brake=nameless held=10`},
 		{name: "expect, a page that came twice counts once", script: ten + `begin B {"mode":"full","expect":9}
 			page B a b c d
