@@ -122,11 +122,12 @@ func (e *Engine) Resend(ctx context.Context, id string) (ledger.Attempt, error) 
 			return ledger.Attempt{}, err
 		}
 	}
-	make := func() (*hooks.Request, error) { return t.Render(ctx, &events[0], part) }
+	var rendered *hooks.Request
 	if part == nil {
-		make = func() (*hooks.Request, error) { return t.Whole(ctx, &events[0]) }
+		rendered, err = t.Whole(ctx, &events[0])
+	} else {
+		rendered, err = t.Render(ctx, &events[0], part)
 	}
-	rendered, err := make()
 	if err != nil {
 		return ledger.Attempt{}, err
 	}

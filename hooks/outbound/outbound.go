@@ -231,24 +231,21 @@ func PartOf(kept []byte) json.RawMessage {
 	return partOf(&r)
 }
 
-// ErrParts says that a batch comes in parts and nobody said which.
-var ErrParts = &hooks.Error{CodeWord: hooks.CodeConflict, Message: "the batch comes in several parts, and none of them was made: it cannot be sent as one"}
+var errParts = &hooks.Error{CodeWord: hooks.CodeConflict, Message: "the batch comes in several parts, and none of them was made: it cannot be sent as one"}
 
-// Whole makes the request of an event for a delivery that is not known to be a part of a batch; ErrParts if it would be.
+// Whole makes the request of an event for a delivery that is not known to be a part of a batch; a conflict if it
+// would have to be one.
 func (t *Target) Whole(ctx context.Context, ev *doctype.Event) (*hooks.Request, error) {
 	if t.Webhook.Batched() {
-		if parts, err := t.sources.Cut(ctx, t.Webhook, ev); err != nil || len(parts) > 1 {
-			return nil, errors.Join(err, errorIf(len(parts) > 1))
+		parts, err := t.sources.Cut(ctx, t.Webhook, ev)
+		if err != nil {
+			return nil, err
+		}
+		if len(parts) > 1 {
+			return nil, errParts
 		}
 	}
 	return t.Render(ctx, ev, nil)
-}
-
-func errorIf(parts bool) error {
-	if parts {
-		return ErrParts
-	}
-	return nil
 }
 
 // partOf is the part of a batch as a delivery's detail keeps it, to be sent again.
