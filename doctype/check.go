@@ -218,19 +218,27 @@ func (d *Definition) Validate(data []byte) error {
 	if bool(d.Open) && len(d.checked) == 0 {
 		return nil
 	}
-	for name, value := range record.Members(data) {
-		c := d.kinds[name]
+	for quoted, value := range record.QuotedMembers(data) {
+		c := d.kind(quoted)
 		if c == nil {
-			if !bool(d.Open) && !slices.Contains(d.keyFields, name) {
+			if name := record.Unquote(quoted); !bool(d.Open) && !slices.Contains(d.keyFields, name) {
 				return Errorf(CodeInvalid, name, "%s has no such field", d.Name)
 			}
 			continue
 		}
 		if why := c.fits(value); why != "" {
-			return Errorf(CodeInvalid, name, "%s", why)
+			return Errorf(CodeInvalid, c.name, "%s", why)
 		}
 	}
 	return nil
+}
+
+// kind finds the field of a quoted name; it is asked for every member of every record, and allocates for none but escaped names.
+func (d *Definition) kind(quoted []byte) *checkedField {
+	if bytes.IndexByte(quoted, '\\') >= 0 {
+		return d.kinds[record.Unquote(quoted)]
+	}
+	return d.kinds[string(quoted[1:len(quoted)-1])]
 }
 
 // fits returns why a value does not fit, "" when it does.

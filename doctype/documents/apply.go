@@ -25,6 +25,7 @@ func (st *state) live() bool { return st.exists && st.TrashedAt == nil }
 // apply carries out writes in order. What is wrong with one write stands in it;
 // the returned error undoes the whole transaction.
 func (t *txn) apply(ctx context.Context, writes []*write) error {
+	writes = t.passKnown(writes)
 	for len(writes) > 0 {
 		n := segment(writes)
 		var err error

@@ -58,23 +58,7 @@ type Page struct {
 	IdempotencyKey string
 	Scope          string
 
-	ready    []preparedRecord // of Prepare
-	readyFor *doctype.Definition
-}
-
-// Prepare checks the page's records now instead of when it is written, so that a caller can do it while the page before it is.
-// Records and Mode must stay as they are.
-func (s *Service) Prepare(ctx context.Context, docType string, p *Page) error {
-	def, err := s.Definition(ctx, docType)
-	if err != nil {
-		return err
-	}
-	v, err := p.verb()
-	if err != nil {
-		return err
-	}
-	p.ready, p.readyFor = prepareAll(def, v, p.Records, doctype.UserOf(ctx)), def
-	return nil
+	ready *prepared // of [Service.Prepare]
 }
 
 func (p *Page) verb() (verb, error) {
@@ -122,11 +106,17 @@ func (s *Service) WritePage(ctx context.Context, docType string, p Page) (PageRe
 	if p.Run.Job == "" {
 		p.Run.Page = -1 - rand.Int64N(math.MaxInt64) //nolint:gosec // tells writes apart, no secret
 	}
-	writes, lines, err := preparePage(def, p, doctype.UserOf(ctx))
+	writes, lines, err := preparePage(def, &p, doctype.UserOf(ctx))
 	if err != nil {
 		return PageResult{}, err
 	}
-	pending := slices.DeleteFunc(slices.Clone(writes), func(w *write) bool { return w == nil })
+	pending := make([]*write, 0, len(writes))
+	for _, w := range writes {
+		if w != nil {
+			w.run = p.Run
+			pending = append(pending, w)
+		}
+	}
 	if len(pending) == 0 && p.IdempotencyKey == "" {
 		return tally(lines, nil), nil
 	}
@@ -199,36 +189,46 @@ func (t *txn) applyPage(ctx context.Context, docType string, writes []*write) er
 	return t.s.seen(ctx, t.tx, docType, names)
 }
 
-// preparePage checks each record. writes has an entry per line, nil where there
-// is nothing to write: rejected lines and all but the last of a name.
-func preparePage(def *doctype.Definition, p Page, user doctype.User) (writes []*write, lines []Line, err error) {
+// preparePage checks each record, if that was not done before. writes has an entry per line, nil where there is nothing to write:
+// rejected lines and all but the last of a name.
+func preparePage(def *doctype.Definition, p *Page, user doctype.User) (writes []*write, lines []Line, err error) {
 	v, err := p.verb()
 	if err != nil {
 		return nil, nil, err
 	}
-	writes, lines = make([]*write, len(p.Records)), make([]Line, len(p.Records))
-	last := make(map[string]int, len(p.Records))
-	prepared := p.ready
-	if p.readyFor != def {
-		prepared = prepareAll(def, v, p.Records, user)
+	ready := p.ready
+	if ready == nil || ready.def != def {
+		ready = newPrepared(def, v, p.Records, user)
 	}
-	for i, r := range p.Records {
-		lines[i].Line = r.Line
-		w, err := prepared[i].write, prepared[i].err
+	for i, w := range ready.writes {
 		if w != nil {
-			lines[i].Name = w.name
+			w.known = ready.knows(i, p.Run.Scraper)
+		}
+	}
+	return ready.writes, slices.Clone(ready.lines), nil // the transaction may run again
+}
+
+func newPrepared(def *doctype.Definition, v verb, records []Record, user doctype.User) *prepared {
+	p := &prepared{def: def, writes: make([]*write, len(records)), lines: make([]Line, len(records))}
+	checked := prepareAll(def, v, records, user)
+	last := make(map[string]int, len(records))
+	for i, r := range records {
+		l := &p.lines[i]
+		l.Line = r.Line
+		w, err := checked[i].write, checked[i].err
+		if w != nil {
+			l.Name = w.name
 		}
 		if err != nil {
-			lines[i].reject(err)
+			l.reject(err)
 			continue
 		}
-		w.run = p.Run
 		if before, again := last[w.name]; again {
-			writes[before], lines[before].Outcome = nil, Duplicate
+			p.writes[before], p.lines[before].Outcome = nil, Duplicate
 		}
-		last[w.name], writes[i] = i, w
+		last[w.name], p.writes[i] = i, w
 	}
-	return writes, lines, nil
+	return p
 }
 
 // preparedRecord is what became of one record before anything is read.

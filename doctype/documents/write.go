@@ -43,6 +43,7 @@ type write struct {
 	user     doctype.User
 	run      Run
 	hash     []byte     // of the record, if it comes in a page
+	known    bool       // to be what its document is already
 	expected *time.Time // refuse when the document was modified since
 
 	// Set anew by each try of the transaction.

@@ -23,7 +23,7 @@ type Page struct {
 	Refused  []string // names of documents whose records were refused: they were there all the same
 
 	seen   []byte // hashes of names, those of the accepted records first, then the refused ones
-	sum    [sha256.Size]byte
+	sum    [sha256.Size]byte // of packed: a page that comes twice packs to the same
 	packed []byte // the accepted records, each behind its length
 }
 
@@ -65,7 +65,8 @@ func pack(records []documents.Record, takes func(i int) bool) packed {
 			data = append(data, records[i].Data...)
 		}
 	}
-	return packed{sha256.Sum256(data), packer.EncodeAll(data, nil)}
+	out := packer.EncodeAll(data, nil)
+	return packed{sha256.Sum256(out), out}
 }
 
 // Page ends the packing with what became of the page.

@@ -118,7 +118,7 @@ func (r *run) enter(ctx context.Context, j *jobs.Job) error {
 
 // join makes the pages those of a job.
 func (r *run) join(j *jobs.Job) {
-	r.job = j.ID
+	r.job, r.page.Run.Scraper = j.ID, j.Scraper
 	r.sum.Job = &r.job
 }
 
@@ -210,6 +210,7 @@ func (r *run) write(ctx context.Context, c *gin.Context) error {
 	pages, stop := r.ahead(ctx, c)
 	early := true
 	defer func() { stop(early) }()
+	var before documents.PageResult
 	for {
 		p := <-pages
 		early = p.err == nil
@@ -219,10 +220,12 @@ func (r *run) write(ctx context.Context, c *gin.Context) error {
 		if p.err != nil {
 			return p.err
 		}
+		p.page.Behind(&before)
 		result, err := r.commit(ctx, p.page)
 		if err != nil {
 			return err
 		}
+		before = result
 		r.sum.add(&result)
 		if r.each != nil {
 			if err := r.each(&result); err != nil {
