@@ -4,7 +4,9 @@ import (
 	"bytes"
 	"context"
 	"database/sql"
+	"fmt"
 	"runtime"
+	"runtime/debug"
 	"slices"
 	"strings"
 	"sync"
@@ -40,12 +42,12 @@ func (s *Service) Prepare(ctx context.Context, docType string, p *Page) error {
 	if err != nil {
 		return err
 	}
-	p.ready = newPrepared(def, v, p.Records, doctype.UserOf(ctx))
-	p.ready.scraper = p.Run.Scraper
-	if v != verbReplace || txnOf(ctx, s) != nil || s.triggers.InTransaction(def.Name) {
-		return nil
+	c := &checking{def: def, verb: v, user: doctype.UserOf(ctx), records: p.Records}
+	if v == verbReplace && txnOf(ctx, s) == nil && !s.triggers.InTransaction(def.Name) {
+		c.look, c.scraper = s, p.Run.Scraper
 	}
-	return s.lookAhead(ctx, p.ready)
+	p.ready, err = c.page(ctx)
+	return err
 }
 
 // Behind tells a prepared page what a page that was written meanwhile has changed: it is looked up again.
@@ -66,47 +68,90 @@ func (p *Page) Behind(r *PageResult) {
 	}
 }
 
-// The first records of a page tell whether it is worth while: of a page of news every look-up would be for nothing.
+// The first records of a page tell whether it is worth while to look the others up: of a page of news it would be for nothing.
 const (
 	sampled    = 200
 	worthWhile = sampled / 2
-	lookedUp   = 500 // names by one statement
+	together   = 500 // records checked, and looked up by one statement
 )
 
-func (s *Service) lookAhead(ctx context.Context, p *prepared) error {
-	known := make([]bool, len(p.writes))
-	end := min(sampled, len(known))
-	if err := s.markKnown(ctx, p, known, 0, end); err != nil {
-		return err
+// checking is a page on its way to being prepared.
+type checking struct {
+	def     *doctype.Definition
+	verb    verb
+	user    doctype.User
+	records []Record
+	look    *Service // nil: nothing is looked up
+	scraper string
+
+	checked []preparedRecord
+	known   []bool
+}
+
+// preparedRecord is what became of one record before anything is written.
+type preparedRecord struct {
+	write *write
+	err   error
+}
+
+func (c *checking) page(ctx context.Context) (*prepared, error) {
+	if err := c.all(ctx); err != nil {
+		return nil, err
 	}
-	n := 0
-	for _, yes := range known[:end] {
-		if yes {
-			n++
+	p := &prepared{def: c.def, writes: make([]*write, len(c.records)), lines: make([]Line, len(c.records)), scraper: c.scraper, known: c.known}
+	last := make(map[string]int, len(c.records))
+	for i := range c.records {
+		l := &p.lines[i]
+		l.Line = c.records[i].Line
+		w, err := c.checked[i].write, c.checked[i].err
+		if w != nil {
+			l.Name = w.name
+		}
+		if err != nil {
+			l.reject(err)
+			continue
+		}
+		if before, again := last[w.name]; again {
+			p.writes[before], p.lines[before].Outcome = nil, Duplicate
+		}
+		last[w.name], p.writes[i] = i, w
+	}
+	return p, nil
+}
+
+// all goes through the records on all processors, of which an unchanged page takes most of its time, and on one more where some
+// wait for the database.
+func (c *checking) all(ctx context.Context) error {
+	c.checked = make([]preparedRecord, len(c.records))
+	from := 0
+	if c.look != nil {
+		from = min(sampled, len(c.records))
+		if err := c.sample(ctx, from); err != nil {
+			return err
 		}
 	}
-	if n < worthWhile {
-		return nil
-	}
-	p.known = known
 	var next atomic.Int64
-	next.Store(sampled)
+	next.Store(int64(from))
 	var failed error
 	var once sync.Once
 	work := func() {
 		for {
-			to := int(next.Add(lookedUp))
-			if to-lookedUp >= len(known) {
+			to := int(next.Add(together))
+			if to-together >= len(c.records) {
 				return
 			}
-			if err := s.markKnown(ctx, p, known, to-lookedUp, min(to, len(known))); err != nil {
+			if err := c.some(ctx, to-together, min(to, len(c.records))); err != nil {
 				once.Do(func() { failed = err })
 				return
 			}
 		}
 	}
+	workers := runtime.GOMAXPROCS(0)
+	if c.known != nil {
+		workers++
+	}
 	var others sync.WaitGroup
-	for range min(runtime.GOMAXPROCS(0), (len(known)-end+lookedUp-1)/lookedUp) - 1 {
+	for range min(workers, (len(c.records)-from+together-1)/together) - 1 {
 		others.Go(work)
 	}
 	work()
@@ -114,20 +159,48 @@ func (s *Service) lookAhead(ctx context.Context, p *prepared) error {
 	return failed
 }
 
-// markKnown looks up records from and before to.
-func (s *Service) markKnown(ctx context.Context, p *prepared, known []bool, from, to int) error {
+// sample goes through the first records, and leaves known nil if most of them are news.
+func (c *checking) sample(ctx context.Context, n int) error {
+	c.known = make([]bool, len(c.records))
+	if err := c.some(ctx, 0, n); err != nil {
+		return err
+	}
+	same := 0
+	for _, yes := range c.known[:n] {
+		if yes {
+			same++
+		}
+	}
+	if same < worthWhile {
+		c.known = nil
+	}
+	return nil
+}
+
+// some checks records from and before to, and looks them up.
+func (c *checking) some(ctx context.Context, from, to int) error {
+	for i := from; i < to; i++ {
+		c.checked[i].write, c.checked[i].err = c.one(&c.records[i])
+	}
+	if c.known == nil {
+		return nil
+	}
 	at := make(map[string]int, to-from)
 	names := make([]string, 0, to-from)
 	for i := from; i < to; i++ {
-		if w := p.writes[i]; w != nil && w.verb == verbReplace {
-			names = append(names, w.name)
-			at[w.name] = i
+		r := &c.checked[i]
+		if r.err != nil || r.write.verb != verbReplace {
+			continue
 		}
+		if _, again := at[r.write.name]; !again {
+			names = append(names, r.write.name)
+		}
+		at[r.write.name] = i // the last one of a name is the one that is written
 	}
 	if len(names) == 0 {
 		return nil
 	}
-	rows, err := s.hashes(ctx, p.def.Name, p.scraper, names)
+	rows, err := c.look.hashes(ctx, c.def.Name, c.scraper, names)
 	return unavailable(wrap("look up documents", listing.Each(rows, err, func() error {
 		var name string
 		var hash sql.RawBytes
@@ -135,9 +208,28 @@ func (s *Service) markKnown(ctx context.Context, p *prepared, known []bool, from
 			return wrap("read hash", err)
 		}
 		i := at[name]
-		known[i] = bytes.Equal(hash, p.writes[i].hash)
+		c.known[i] = bytes.Equal(hash, c.checked[i].write.hash)
 		return nil
 	})))
+}
+
+// one turns a panic into an error of its record: on a goroutine of its own it would end the process.
+func (c *checking) one(r *Record) (w *write, err error) {
+	defer func() {
+		if p := recover(); p != nil {
+			w, err = nil, doctype.Internal(fmt.Errorf("panic: %v\n%s", p, debug.Stack()), "prepare record")
+		}
+	}()
+	switch {
+	case r.Err != nil:
+		return nil, r.Err
+	case r.Trash:
+		return prepareTrash(c.def, *r, c.user)
+	}
+	if w, err = prepare(c.def, c.verb, r.Data, r.Key, c.user); err == nil && c.verb == verbReplace {
+		w.hash = hashOf(w.record)
+	}
+	return w, err
 }
 
 // hashes selects name and hash of the live documents of these names that a scraper was the last to see; "" is any.

@@ -4,14 +4,9 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
-	"fmt"
 	"math"
 	"math/rand/v2"
-	"runtime"
-	"runtime/debug"
 	"slices"
-	"sync"
-	"sync/atomic"
 
 	"dochook/doctype"
 	"dochook/doctype/idempotency"
@@ -198,7 +193,9 @@ func preparePage(def *doctype.Definition, p *Page, user doctype.User) (writes []
 	}
 	ready := p.ready
 	if ready == nil || ready.def != def {
-		ready = newPrepared(def, v, p.Records, user)
+		if ready, err = (&checking{def: def, verb: v, user: user, records: p.Records}).page(context.Background()); err != nil {
+			return nil, nil, err
+		}
 	}
 	for i, w := range ready.writes {
 		if w != nil {
@@ -206,79 +203,6 @@ func preparePage(def *doctype.Definition, p *Page, user doctype.User) (writes []
 		}
 	}
 	return ready.writes, slices.Clone(ready.lines), nil // the transaction may run again
-}
-
-func newPrepared(def *doctype.Definition, v verb, records []Record, user doctype.User) *prepared {
-	p := &prepared{def: def, writes: make([]*write, len(records)), lines: make([]Line, len(records))}
-	checked := prepareAll(def, v, records, user)
-	last := make(map[string]int, len(records))
-	for i, r := range records {
-		l := &p.lines[i]
-		l.Line = r.Line
-		w, err := checked[i].write, checked[i].err
-		if w != nil {
-			l.Name = w.name
-		}
-		if err != nil {
-			l.reject(err)
-			continue
-		}
-		if before, again := last[w.name]; again {
-			p.writes[before], p.lines[before].Outcome = nil, Duplicate
-		}
-		last[w.name], p.writes[i] = i, w
-	}
-	return p
-}
-
-// preparedRecord is what became of one record before anything is read.
-type preparedRecord struct {
-	write *write
-	err   error
-}
-
-// prepareAll prepares records on all processors: of an unchanged page that is most of the work.
-func prepareAll(def *doctype.Definition, v verb, records []Record, user doctype.User) []preparedRecord {
-	const chunk = 250
-	out := make([]preparedRecord, len(records))
-	var next atomic.Int64
-	work := func() {
-		for {
-			end := int(next.Add(chunk))
-			if end-chunk >= len(records) {
-				return
-			}
-			for i := end - chunk; i < min(end, len(records)); i++ {
-				out[i].write, out[i].err = prepareOne(def, v, &records[i], user)
-			}
-		}
-	}
-	var others sync.WaitGroup
-	for range min(runtime.GOMAXPROCS(0), (len(records)+chunk-1)/chunk) - 1 {
-		others.Go(work)
-	}
-	work()
-	others.Wait()
-	return out
-}
-
-// prepareOne turns a panic into an error of its record: on a goroutine of its own it would end the process.
-func prepareOne(def *doctype.Definition, v verb, r *Record, user doctype.User) (w *write, err error) {
-	defer func() {
-		if p := recover(); p != nil {
-			w, err = nil, doctype.Internal(fmt.Errorf("panic: %v\n%s", p, debug.Stack()), "prepare record")
-		}
-	}()
-	switch {
-	case r.Err != nil:
-		return nil, r.Err
-	case r.Trash:
-		return prepareTrash(def, *r, user)
-	}
-	if w, err = prepare(def, v, r.Data, r.Key, user); err == nil && v == verbReplace {
-		w.hash = hashOf(w.record)
-	}
-	return w, err
 }
 
 func (l *Line) reject(err error) {

@@ -20,7 +20,7 @@ func (s *Service) candidates(def *doctype.Definition, j *Job) (listing.Table, qu
 	t := listing.New(s.db.Postgres(), "documents", "name", def.Knows)
 	t.Restrict = "doctype = ? AND trashed_at IS NULL AND scraper = ?"
 	t.Args = []any{j.DocType, j.Scraper}
-	q := query.Query{Order: []query.Order{{Field: "name"}}, Limit: query.All}
+	q := query.Query{Limit: query.All}
 	if len(j.Scope) > 0 {
 		filters, err := query.ParseFilters(j.Scope)
 		if err == nil {
@@ -68,18 +68,19 @@ func (s *Service) unseen(ctx context.Context, tx *documents.Tx, def *doctype.Def
 	}
 	var missing []string
 	err = listing.Query(ctx, tx, func(found *sql.Rows) error {
-		var name string
+		var name sql.RawBytes
 		if err := found.Scan(&name); err != nil {
 			return wrap("list documents", err)
 		}
 		if !seen.Has(name) {
-			missing = append(missing, name)
+			missing = append(missing, string(name))
 		}
 		return nil
 	}, text, args...)
 	if err != nil {
 		return nil, err
 	}
+	slices.Sort(missing) // documents are removed in order of name
 	return s.untouched(ctx, tx, j, missing)
 }
 

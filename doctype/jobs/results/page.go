@@ -22,9 +22,9 @@ type Page struct {
 	Nameless int64    // refused records that named no document
 	Refused  []string // names of documents whose records were refused: they were there all the same
 
-	seen   []byte // hashes of names, those of the accepted records first, then the refused ones
+	seen   []byte            // hashes of names, those of the accepted records first, then the refused ones
 	sum    [sha256.Size]byte // of packed: a page that comes twice packs to the same
-	packed []byte // the accepted records, each behind its length
+	packed []byte            // the accepted records, each behind its length
 }
 
 // Packing is the packing of a page that is still being written.

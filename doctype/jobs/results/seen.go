@@ -14,7 +14,7 @@ import (
 // hashSize is the length of a name's hash. Two names with one hash would only keep a document from being removed.
 const hashSize = 8
 
-func appendHash(dst []byte, name string) []byte {
+func appendHash[T string | []byte](dst []byte, name T) []byte {
 	sum := sha256.Sum256([]byte(name))
 	return append(dst, sum[:hashSize]...)
 }
@@ -54,7 +54,7 @@ func SeenBy(ctx context.Context, tx bun.Tx, job string, records int64) (Seen, er
 }
 
 // Has reports whether a document was seen, its record accepted or refused.
-func (s *Seen) Has(name string) bool {
+func (s *Seen) Has(name []byte) bool {
 	var room [hashSize]byte
 	_, ok := s.names[[hashSize]byte(appendHash(room[:0], name))]
 	return ok

@@ -241,15 +241,38 @@ type fetched struct {
 	err  error
 }
 
-// ahead reads and checks the next page while the one before it is written: the one waits for the client, the other for the database.
+// ahead reads pages, and checks those that were read, while the one before them is written: the first waits for the client, the
+// last for the database.
 func (r *run) ahead(ctx context.Context, c *gin.Context) (pages <-chan fetched, stop func(early bool)) {
-	out, done, ended := make(chan fetched), make(chan struct{}), make(chan struct{})
+	done := make(chan struct{})
+	read, readEnded := stage(done, r.read)
+	out, ended := stage(done, func() fetched {
+		f, more := <-read
+		if !more { // stopped
+			return fetched{err: context.Canceled}
+		}
+		return r.prepare(ctx, f)
+	})
+	return out, func(early bool) {
+		close(done)
+		if early {
+			r.interrupt(c, readEnded)
+		}
+		<-readEnded
+		<-ended
+	}
+}
+
+// stage hands out what next returns, on a goroutine of its own, until an error or done. ended is closed when it is over.
+func stage(done <-chan struct{}, next func() fetched) (out <-chan fetched, ended <-chan struct{}) {
+	pages, over := make(chan fetched), make(chan struct{})
 	go func() {
-		defer close(ended)
+		defer close(over)
+		defer close(pages)
 		for {
-			f := r.fetch(ctx)
+			f := next()
 			select {
-			case out <- f:
+			case pages <- f:
 			case <-done:
 				return
 			}
@@ -258,13 +281,7 @@ func (r *run) ahead(ctx context.Context, c *gin.Context) (pages <-chan fetched, 
 			}
 		}
 	}()
-	return out, func(early bool) {
-		close(done)
-		if early {
-			r.interrupt(c, ended)
-		}
-		<-ended
-	}
+	return pages, over
 }
 
 // interrupt ends a read of the body that may never end: the client may send no more until it is answered. What such a connection
@@ -280,17 +297,26 @@ func (r *run) interrupt(c *gin.Context, ended <-chan struct{}) {
 	}
 }
 
-func (r *run) fetch(ctx context.Context) (f fetched) {
-	defer func() {
-		if p := recover(); p != nil { // on a goroutine of its own it would end the process
-			f.err = fmt.Errorf("panic: %v\n%s", p, debug.Stack())
-		}
-	}()
+func (r *run) read() (f fetched) {
+	defer recovered(&f)
 	f.page = r.page
-	if f.page.Number, f.page.Records, f.err = r.next(); f.err == nil {
-		f.err = r.docs.Prepare(ctx, r.docType, &f.page)
-	}
+	f.page.Number, f.page.Records, f.err = r.next()
 	return f
+}
+
+func (r *run) prepare(ctx context.Context, f fetched) (out fetched) {
+	defer recovered(&out)
+	if out = f; f.err == nil {
+		out.err = r.docs.Prepare(ctx, r.docType, &out.page)
+	}
+	return out
+}
+
+// recovered turns a panic into an error: on a goroutine of its own it would end the process.
+func recovered(f *fetched) {
+	if p := recover(); p != nil {
+		f.err = fmt.Errorf("panic: %v\n%s", p, debug.Stack())
+	}
 }
 
 func (r *run) commit(ctx context.Context, page documents.Page) (documents.PageResult, error) {
