@@ -62,7 +62,7 @@ func (s *Service) unseen(ctx context.Context, tx *documents.Tx, def *doctype.Def
 	if err != nil {
 		return nil, err
 	}
-	text, args, err := t.Select(t.Columns, t.Name, t.Restrict, t.Args, q)
+	text, args, err := t.Unordered(t.Columns, t.Name, t.Restrict, t.Args, q)
 	if err != nil {
 		return nil, err
 	}

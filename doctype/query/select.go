@@ -20,7 +20,7 @@ func StandardColumns() map[string]Column {
 // Select is the statement of a list query on table, with its arguments.
 // restrict ("" = none) and its args hold beside the caller's filters.
 func (s Source) Select(columns, table, restrict string, args []any, q Query) (string, []any, error) {
-	where, filterArgs, err := s.Where(q)
+	text, all, err := s.Unordered(columns, table, restrict, args, q)
 	if err != nil {
 		return "", nil, err
 	}
@@ -28,8 +28,7 @@ func (s Source) Select(columns, table, restrict string, args []any, q Query) (st
 	if err != nil {
 		return "", nil, err
 	}
-	text := "SELECT " + columns + " FROM " + table + conditions(restrict, where) + order
-	all := append(append(slices.Clone(args), filterArgs...), orderArgs...)
+	text, all = text+order, append(all, orderArgs...)
 	if q.Limit >= 0 || q.Start > 0 {
 		limit := int64(q.Limit)
 		if limit < 0 {
@@ -40,13 +39,18 @@ func (s Source) Select(columns, table, restrict string, args []any, q Query) (st
 	return text, all, nil
 }
 
-// Count is the statement that counts what Select lists without a limit.
-func (s Source) Count(table, restrict string, args []any, q Query) (string, []any, error) {
+// Unordered is the statement of everything that passes the filters, in whatever order the database finds it.
+func (s Source) Unordered(columns, table, restrict string, args []any, q Query) (string, []any, error) {
 	where, filterArgs, err := s.Where(q)
 	if err != nil {
 		return "", nil, err
 	}
-	return "SELECT count(*) FROM " + table + conditions(restrict, where), append(slices.Clone(args), filterArgs...), nil
+	return "SELECT " + columns + " FROM " + table + conditions(restrict, where), append(slices.Clone(args), filterArgs...), nil
+}
+
+// Count is the statement that counts what Select lists without a limit.
+func (s Source) Count(table, restrict string, args []any, q Query) (string, []any, error) {
+	return s.Unordered("count(*)", table, restrict, args, q)
 }
 
 func conditions(restrict, where string) string {
