@@ -28,10 +28,11 @@ func house() []room {
 		{folder: "doctype/listing", may: []string{"doctype/eventlog", "doctype/query"}},
 		{folder: "doctype/definitions", may: []string{"doctype"}},
 		{folder: "doctype/group"},
+		{folder: "doctype/stored", may: []string{"doctype", "doctype/listing", "migrations/rows"}},
 		{folder: "doctype/trigger", may: []string{"doctype", "doctype/record"}},
 		{folder: "doctype/documents", may: []string{
-			"doctype", "doctype/definitions", "doctype/eventlog", "doctype/group", "doctype/idempotency", "doctype/listing", "doctype/query", "doctype/record", "doctype/trigger", "doctype/unique",
-			"migrations", "migrations/rows",
+			"doctype", "doctype/definitions", "doctype/eventlog", "doctype/group", "doctype/idempotency", "doctype/listing", "doctype/query", "doctype/record", "doctype/stored", "doctype/trigger", "doctype/unique",
+			"migrations",
 		}},
 		{folder: "doctype/scrapers", may: []string{"doctype", "doctype/eventlog", "doctype/listing", "doctype/query", "doctype/record", "migrations"}},
 		{folder: "doctype/columns", may: []string{"doctype", "doctype/listing", "migrations/rows"}},

@@ -8,12 +8,12 @@ import (
 	"runtime"
 	"runtime/debug"
 	"slices"
-	"strings"
 	"sync"
 	"sync/atomic"
 
 	"dochook/doctype"
 	"dochook/doctype/listing"
+	"dochook/doctype/stored"
 )
 
 // prepared is a page that was checked, and looked up, before it is written.
@@ -200,8 +200,14 @@ func (c *checking) some(ctx context.Context, from, to int) error {
 	if len(names) == 0 {
 		return nil
 	}
-	rows, err := c.look.hashes(ctx, c.def.Name, c.scraper, names)
-	return unavailable(wrap("look up documents", listing.Each(rows, err, func() error {
+	table := stored.Table{DB: c.look.db.Read.DB, Postgres: c.look.db.Postgres(), DocType: c.def.Name}
+	rows, err := table.Hashes(ctx, c.scraper, names)
+	return unavailable(c.compare(rows, err, at))
+}
+
+// compare marks the records whose hashes are among the rows, by the index of each name.
+func (c *checking) compare(rows *sql.Rows, err error, at map[string]int) error {
+	return wrap("look up documents", listing.Each(rows, err, func() error {
 		var name string
 		var hash sql.RawBytes
 		if err := rows.Scan(&name, &hash); err != nil {
@@ -210,7 +216,7 @@ func (c *checking) some(ctx context.Context, from, to int) error {
 		i := at[name]
 		c.known[i] = bytes.Equal(hash, c.checked[i].write.hash)
 		return nil
-	})))
+	}))
 }
 
 // one turns a panic into an error of its record: on a goroutine of its own it would end the process.
@@ -227,26 +233,9 @@ func (c *checking) one(r *Record) (w *write, err error) {
 		return prepareTrash(c.def, *r, c.user)
 	}
 	if w, err = prepare(c.def, c.verb, r.Data, r.Key, c.user); err == nil && c.verb == verbReplace {
-		w.hash = hashOf(w.record)
+		w.hash = stored.Hash(w.record)
 	}
 	return w, err
-}
-
-// hashes selects name and hash of the live documents of these names that a scraper was the last to see; "" is any.
-func (s *Service) hashes(ctx context.Context, docType, scraper string, names []string) (*sql.Rows, error) {
-	const live = " AND trashed_at IS NULL"
-	if s.db.Postgres() {
-		return s.db.Read.DB.QueryContext(ctx, `SELECT d.name, d.hash FROM unnest($2::text[]) AS i(name)
-			CROSS JOIN LATERAL (SELECT name, hash FROM documents WHERE doctype = $1 AND name = i.name AND ($3::text = '' OR scraper = $3::text)`+live+` LIMIT 1) d`,
-			docType, names, scraper)
-	}
-	args := make([]any, 0, len(names)+3)
-	args = append(args, docType, scraper, scraper)
-	for _, name := range names {
-		args = append(args, name)
-	}
-	return s.db.Read.DB.QueryContext(ctx, "SELECT name, hash FROM documents WHERE doctype = ? AND (? = '' OR scraper = ?) AND name IN (?"+
-		strings.Repeat(", ?", len(names)-1)+")"+live, args...)
 }
 
 // passKnown leaves out the writes that were found to change nothing before the transaction. One that runs again trusts nothing.

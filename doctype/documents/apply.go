@@ -9,18 +9,9 @@ import (
 	"dochook/doctype"
 	"dochook/doctype/eventlog"
 	"dochook/doctype/record"
+	"dochook/doctype/stored"
 	"dochook/migrations"
 )
-
-// state is a document as the running transaction sees it.
-type state struct {
-	doctype.Document
-	exists bool   // there is a row, live or trashed
-	hash   []byte // of the stored record
-	dirty  bool   // to be written
-}
-
-func (st *state) live() bool { return st.exists && st.TrashedAt == nil }
 
 // apply carries out writes in order. What is wrong with one write stands in it;
 // the returned error undoes the whole transaction.
@@ -68,7 +59,7 @@ func (t *txn) applyTogether(ctx context.Context, writes []*write) error {
 	if err != nil {
 		return err
 	}
-	decided, before := make([]*doctype.Event, len(writes)), make([]state, len(writes))
+	decided, before := make([]*doctype.Event, len(writes)), make([]stored.State, len(writes))
 	for i, w := range writes {
 		before[i] = *states[w.name]
 		decided[i] = t.decide(w, states[w.name])
@@ -76,10 +67,10 @@ func (t *txn) applyTogether(ctx context.Context, writes []*write) error {
 	if err := t.claimUnique(ctx, writes, states); err != nil {
 		return err
 	}
-	changed := make([]*state, 0, len(writes))
+	changed := make([]*stored.State, 0, len(writes))
 	listens := t.s.triggers.Listens(writes[0].def.Name, AfterCommit)
 	for i, w := range writes {
-		if st := states[w.name]; st.dirty {
+		if st := states[w.name]; st.Dirty {
 			changed = append(changed, st)
 			t.log(w, decided[i])
 			if listens {
@@ -87,12 +78,12 @@ func (t *txn) applyTogether(ctx context.Context, writes []*write) error {
 			}
 		}
 	}
-	return t.save(ctx, writes[0].def.Name, changed)
+	return stored.Save(ctx, t.tx, writes[0].def.Name, changed)
 }
 
 // decide works out what a write does to the state it meets, updates that state
 // and returns the event, or nil with the outcome in w.
-func (t *txn) decide(w *write, st *state) *doctype.Event {
+func (t *txn) decide(w *write, st *stored.State) *doctype.Event {
 	old := *st
 	next, event, err := plan(w, st)
 	if err == nil && event != "" && w.verb != verbTrash && w.verb != verbRestore {
@@ -120,24 +111,24 @@ func (t *txn) decide(w *write, st *state) *doctype.Event {
 
 // plan returns the record a write leads to and the event that would name it, ""
 // when nothing changes for sure.
-func plan(w *write, st *state) (next []byte, event string, err error) {
+func plan(w *write, st *stored.State) (next []byte, event string, err error) {
 	switch {
-	case w.verb == verbInsert && st.live():
+	case w.verb == verbInsert && st.Live():
 		return nil, "", doctype.Errorf(doctype.CodeConflict, "name", "%s %s already exists", w.def.Name, w.name)
-	case (w.verb == verbUpdate || w.verb == verbTrash) && !st.live(),
-		w.verb == verbRestore && !st.exists:
+	case (w.verb == verbUpdate || w.verb == verbTrash) && !st.Live(),
+		w.verb == verbRestore && !st.Exists:
 		return nil, "", notFound(w.def.Name, w.name)
 	case w.verb == verbTrash:
 		return st.Record, doctype.OnTrash, nil
-	case w.verb == verbRestore && st.live():
+	case w.verb == verbRestore && st.Live():
 		return nil, "", doctype.Errorf(doctype.CodeConflict, "name", "%s %s is not trashed", w.def.Name, w.name)
 	case w.verb == verbRestore:
 		return st.Record, doctype.OnInsert, nil
 	case w.expected != nil && !st.Modified.Equal(*w.expected):
 		return nil, "", doctype.Errorf(doctype.CodeStale, "modified", "%s %s has been modified after you opened it", w.def.Name, w.name)
-	case !st.live() && w.verb == verbMerge:
+	case !st.Live() && w.verb == verbMerge:
 		return w.def.WithDefaults(w.record), doctype.OnInsert, nil
-	case !st.live():
+	case !st.Live():
 		return w.record, doctype.OnInsert, nil
 	case w.verb == verbReplace:
 		if st.Record == nil || bytes.Equal(st.Record, w.record) {
@@ -151,7 +142,7 @@ func plan(w *write, st *state) (next []byte, event string, err error) {
 
 // checkMerged checks what only the transaction could know: the record that a
 // patch makes of the stored one.
-func checkMerged(w *write, st *state, next []byte) error {
+func checkMerged(w *write, st *stored.State, next []byte) error {
 	if w.verb == verbInsert || w.verb == verbReplace {
 		return nil
 	}
@@ -172,14 +163,14 @@ func checkMerged(w *write, st *state, next []byte) error {
 }
 
 // advance moves the state to its next version and makes the event of it.
-func (t *txn) advance(w *write, st *state, next []byte, event string, changed []record.Change) *doctype.Event {
-	restored := event == doctype.OnInsert && st.exists
-	if !st.exists {
+func (t *txn) advance(w *write, st *stored.State, next []byte, event string, changed []record.Change) *doctype.Event {
+	restored := event == doctype.OnInsert && st.Exists
+	if !st.Exists {
 		st.Creation, st.Owner = t.now, w.user.Name
 	}
-	st.exists, st.dirty = true, true
+	st.Exists, st.Dirty = true, true
 	st.DocType, st.Name = w.def.Name, w.name
-	st.Record, st.hash = next, hashOf(next)
+	st.Record, st.Hash = next, stored.Hash(next)
 	st.Version++
 	st.Modified, st.ModifiedBy = t.now, w.user.Name
 	st.TrashedAt = nil
@@ -207,10 +198,10 @@ func (t *txn) advance(w *write, st *state, next []byte, event string, changed []
 	return ev
 }
 
-func afterWrite(st *state, ev *doctype.Event, before *state) Write {
+func afterWrite(st *stored.State, ev *doctype.Event, before *stored.State) Write {
 	doc := st.Document
 	w := Write{Event: ev.Event, Doc: &doc, Restored: ev.Restored}
-	if before.live() {
+	if before.Live() {
 		w.Old = &before.Document
 	}
 	if ev.Changed != nil {
@@ -227,7 +218,7 @@ func (t *txn) applySingly(ctx context.Context, writes []*write) error {
 		err := t.savepoint(ctx, func() error { return t.applyOne(ctx, w) })
 		switch {
 		case err == nil:
-		case errors.Is(err, errRace) || migrations.IsRetryable(err) || doctype.CodeOf(err) == doctype.CodeInternal || doctype.CodeOf(err) == doctype.CodeUnavailable:
+		case errors.Is(err, stored.ErrRace) || migrations.IsRetryable(err) || doctype.CodeOf(err) == doctype.CodeInternal || doctype.CodeOf(err) == doctype.CodeUnavailable:
 			return err // the transaction's trouble, not the document's
 		default:
 			w.outcome, w.err = Rejected, err
@@ -249,7 +240,7 @@ func (t *txn) applyOne(ctx context.Context, in *write) error {
 	}
 	st := states[w.name]
 	old := *st
-	wasLive := st.live()
+	wasLive := st.Live()
 	if err = t.before(ctx, w, st, wasLive); err != nil {
 		return err
 	}
@@ -266,7 +257,7 @@ func (t *txn) applyOne(ctx context.Context, in *write) error {
 	if w.err != nil {
 		return w.err
 	}
-	if err := t.save(ctx, w.def.Name, []*state{st}); err != nil {
+	if err := stored.Save(ctx, t.tx, w.def.Name, []*stored.State{st}); err != nil {
 		return err
 	}
 	t.log(w, ev)
@@ -279,7 +270,7 @@ func (t *txn) applyOne(ctx context.Context, in *write) error {
 }
 
 // before runs the triggers that may still change the record.
-func (t *txn) before(ctx context.Context, w *write, st *state, wasLive bool) error {
+func (t *txn) before(ctx context.Context, w *write, st *stored.State, wasLive bool) error {
 	if w.verb == verbTrash || w.verb == verbRestore {
 		return nil
 	}
@@ -291,7 +282,7 @@ func (t *txn) before(ctx context.Context, w *write, st *state, wasLive bool) err
 		DocType: w.def.Name, Name: w.name, Record: slices.Clone(next), Version: st.Version + 1,
 		Owner: st.Owner, Creation: st.Creation, Modified: t.now, ModifiedBy: w.user.Name,
 	}
-	seen := Write{Event: event, Doc: &doc, Restored: !wasLive && st.exists}
+	seen := Write{Event: event, Doc: &doc, Restored: !wasLive && st.Exists}
 	moments := []string{Validate, BeforeSave}
 	if wasLive {
 		old := st.Document

@@ -11,6 +11,7 @@ import (
 	"github.com/uptrace/bun"
 
 	"dochook/doctype"
+	"dochook/doctype/stored"
 	"dochook/migrations"
 )
 
@@ -118,7 +119,7 @@ func (s *Service) inTx(ctx context.Context, fn func(ctx context.Context, t *txn)
 		if err == nil {
 			break
 		}
-		if !errors.Is(err, errRace) && !migrations.IsRetryable(err) || try == maxTries || ctx.Err() != nil {
+		if !errors.Is(err, stored.ErrRace) && !migrations.IsRetryable(err) || try == maxTries || ctx.Err() != nil {
 			return unavailable(err)
 		}
 	}
@@ -206,7 +207,7 @@ func (s *Service) writeTogether(ctx context.Context, writes []*write) (errs []er
 		return nil
 	}
 	errs = slices.Repeat([]error{err}, len(writes))
-	if len(writes) == 1 || doctype.CodeOf(err) != doctype.CodeInternal && !errors.Is(err, errRace) {
+	if len(writes) == 1 || doctype.CodeOf(err) != doctype.CodeInternal && !errors.Is(err, stored.ErrRace) {
 		return errs
 	}
 	// One of them breaks the transaction in a way no check foresaw: let it fail alone.

@@ -12,6 +12,7 @@ import (
 	"dochook/doctype"
 	"dochook/doctype/listing"
 	"dochook/doctype/query"
+	"dochook/doctype/stored"
 	"dochook/migrations"
 )
 
@@ -33,7 +34,7 @@ func scanStored(r interface{ Scan(dest ...any) error }) (Stored, error) {
 	if err := r.Scan(&name, &data, &s.Owner, &creation, &modified, &s.ModifiedBy); err != nil {
 		return s, wrap("read DocType", err)
 	}
-	s.Creation, s.Modified = fromMicros(creation), fromMicros(modified)
+	s.Creation, s.Modified = stored.Time(creation), stored.Time(modified)
 	var err error
 	if s.DocType, err = doctype.ParseDocType([]byte(data)); err != nil {
 		return Stored{}, fmt.Errorf("stored DocType %q: %w", name, err)

@@ -10,6 +10,7 @@ import (
 	"dochook/doctype"
 	"dochook/doctype/listing"
 	"dochook/doctype/query"
+	"dochook/doctype/stored"
 )
 
 // Get returns a live document; not_found if there is none.
@@ -20,8 +21,8 @@ func (s *Service) Get(ctx context.Context, docType, name string) (doctype.Docume
 	if doctype.CheckName(name) != nil {
 		return doctype.Document{}, notFound(docType, name)
 	}
-	row := s.Reader(ctx).QueryRowContext(ctx, "SELECT "+documentColumns+" FROM documents WHERE doctype = ? AND name = ? AND trashed_at IS NULL", docType, name)
-	d, err := scanDocument(row, docType)
+	row := s.Reader(ctx).QueryRowContext(ctx, "SELECT "+stored.Columns+" FROM documents WHERE doctype = ? AND name = ? AND trashed_at IS NULL", docType, name)
+	d, err := stored.Scan(row, docType)
 	if errors.Is(err, sql.ErrNoRows) {
 		return doctype.Document{}, notFound(docType, name)
 	}
@@ -32,10 +33,10 @@ func (s *Service) Get(ctx context.Context, docType, name string) (doctype.Docume
 func (s *Service) Live(ctx context.Context, docType string, names []string) ([]doctype.Document, error) {
 	var out []doctype.Document
 	err := listing.Query(ctx, s.Reader(ctx), func(rows *sql.Rows) error {
-		d, err := scanDocument(rows, docType)
+		d, err := stored.Scan(rows, docType)
 		out = append(out, d)
 		return err
-	}, "SELECT "+documentColumns+" FROM documents WHERE doctype = ? AND name IN (?) AND trashed_at IS NULL ORDER BY name", docType, bun.List(names))
+	}, "SELECT "+stored.Columns+" FROM documents WHERE doctype = ? AND name IN (?) AND trashed_at IS NULL ORDER BY name", docType, bun.List(names))
 	return out, unavailable(err)
 }
 
@@ -45,7 +46,7 @@ func (s *Service) List(ctx context.Context, docType string, q query.Query) ([]do
 	if err != nil {
 		return nil, err
 	}
-	return listing.List(ctx, s.Reader(ctx), s.living(def), q, func(r *sql.Rows) (doctype.Document, error) { return scanDocument(r, docType) })
+	return listing.List(ctx, s.Reader(ctx), s.living(def), q, func(r *sql.Rows) (doctype.Document, error) { return stored.Scan(r, docType) })
 }
 
 // Count counts the live documents that pass the query's filters.

@@ -6,11 +6,8 @@ import (
 
 	"dochook/doctype"
 	"dochook/doctype/eventlog"
+	"dochook/doctype/stored"
 )
-
-// errRace: another transaction wrote one of our documents in between. The whole
-// transaction is run again.
-var errRace = errors.New("documents changed concurrently")
 
 func wrap(doing string, err error) error {
 	if err == nil {
@@ -21,7 +18,7 @@ func wrap(doing string, err error) error {
 
 // unavailable is [eventlog.Unavailable] for writes that lost too many races, too.
 func unavailable(err error) error {
-	if _, told := errors.AsType[*doctype.Error](err); !told && errors.Is(err, errRace) {
+	if _, told := errors.AsType[*doctype.Error](err); !told && errors.Is(err, stored.ErrRace) {
 		return &doctype.Error{CodeWord: doctype.CodeUnavailable, Message: "the document is being changed by others; try again", Err: err}
 	}
 	return eventlog.Unavailable(err)

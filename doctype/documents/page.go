@@ -101,7 +101,7 @@ func (s *Service) WritePage(ctx context.Context, docType string, p Page) (PageRe
 	if p.Run.Job == "" {
 		p.Run.Page = -1 - rand.Int64N(math.MaxInt64) //nolint:gosec // tells writes apart, no secret
 	}
-	writes, lines, err := preparePage(def, &p, doctype.UserOf(ctx))
+	writes, lines, err := preparePage(ctx, def, &p)
 	if err != nil {
 		return PageResult{}, err
 	}
@@ -186,14 +186,14 @@ func (t *txn) applyPage(ctx context.Context, docType string, writes []*write) er
 
 // preparePage checks each record, if that was not done before. writes has an entry per line, nil where there is nothing to write:
 // rejected lines and all but the last of a name.
-func preparePage(def *doctype.Definition, p *Page, user doctype.User) (writes []*write, lines []Line, err error) {
+func preparePage(ctx context.Context, def *doctype.Definition, p *Page) (writes []*write, lines []Line, err error) {
 	v, err := p.verb()
 	if err != nil {
 		return nil, nil, err
 	}
 	ready := p.ready
 	if ready == nil || ready.def != def {
-		if ready, err = (&checking{def: def, verb: v, user: user, records: p.Records}).page(context.Background()); err != nil {
+		if ready, err = (&checking{def: def, verb: v, user: doctype.UserOf(ctx), records: p.Records}).page(ctx); err != nil {
 			return nil, nil, err
 		}
 	}

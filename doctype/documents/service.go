@@ -82,8 +82,6 @@ func (s *Service) Now() time.Time { return s.moment() }
 // moment is now in µs, as stored.
 func (s *Service) moment() time.Time { return s.now().UTC().Truncate(time.Microsecond) }
 
-func fromMicros(us int64) time.Time { return time.UnixMicro(us).UTC() }
-
 // Definition returns the compiled DocType; not_found if there is none.
 func (s *Service) Definition(ctx context.Context, name string) (*doctype.Definition, error) {
 	if def := s.defs.Get(name); def != nil {

@@ -3,6 +3,7 @@ package documents
 import (
 	"errors"
 
+	"dochook/doctype/stored"
 	"dochook/doctype/trigger"
 	"dochook/migrations"
 )
@@ -31,5 +32,5 @@ func (s *Service) On(docType, moment, name string, fn Trigger) error {
 // ofTransaction reports whether an error of a trigger's nested write is the
 // transaction's trouble, and not for callers to read.
 func ofTransaction(err error) bool {
-	return errors.Is(err, errRace) || migrations.IsRetryable(err) || migrations.IsUnavailable(err)
+	return errors.Is(err, stored.ErrRace) || migrations.IsRetryable(err) || migrations.IsUnavailable(err)
 }

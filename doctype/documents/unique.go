@@ -7,20 +7,21 @@ import (
 
 	"dochook/doctype"
 	"dochook/doctype/listing"
+	"dochook/doctype/stored"
 	"dochook/doctype/unique"
 )
 
 // claimUnique keeps the table of unique values in step with the states about to
 // be saved, and rejects the writes whose values others hold: their states are
 // no longer dirty.
-func (t *txn) claimUnique(ctx context.Context, writes []*write, states map[string]*state) error {
+func (t *txn) claimUnique(ctx context.Context, writes []*write, states map[string]*stored.State) error {
 	def := writes[0].def
 	fields := def.UniqueFields()
 	var names []string
 	var keys []unique.Key
 	for _, w := range writes {
-		if st := states[w.name]; st.dirty && len(fields) > 0 {
-			names, keys = append(names, w.name), append(keys, st.uniqueKeys(fields)...)
+		if st := states[w.name]; st.Dirty && len(fields) > 0 {
+			names, keys = append(names, w.name), append(keys, uniqueKeys(st, fields)...)
 		}
 	}
 	if len(names) == 0 {
@@ -32,12 +33,12 @@ func (t *txn) claimUnique(ctx context.Context, writes []*write, states map[strin
 	}
 	for _, w := range writes {
 		st := states[w.name]
-		if !st.dirty {
+		if !st.Dirty {
 			continue
 		}
-		if k, by, ok := holdings.Take(w.name, st.uniqueKeys(fields)); !ok {
+		if k, by, ok := holdings.Take(w.name, uniqueKeys(st, fields)); !ok {
 			w.err = doctype.Errorf(doctype.CodeUnique, k.Field, "%s %s is already used by %s %s", k.Field, k.Value, def.Name, by)
-			w.outcome, w.doc, st.dirty = Rejected, doctype.Document{}, false
+			w.outcome, w.doc, st.Dirty = Rejected, doctype.Document{}, false
 			names = slices.DeleteFunc(names, func(n string) bool { return n == w.name })
 		}
 	}
@@ -46,13 +47,13 @@ func (t *txn) claimUnique(ctx context.Context, writes []*write, states map[strin
 
 func saved(ok bool, err error) error {
 	if err == nil && !ok {
-		return errRace // another transaction claimed one of them meanwhile
+		return stored.ErrRace // another transaction claimed one of them meanwhile
 	}
 	return err
 }
 
-func (st *state) uniqueKeys(fields []string) []unique.Key {
-	if !st.live() {
+func uniqueKeys(st *stored.State, fields []string) []unique.Key {
+	if !st.Live() {
 		return nil
 	}
 	return unique.Keys(fields, st.Record)
@@ -79,7 +80,7 @@ func (s *Service) indexUnique(ctx context.Context, t *txn, was, now doctype.DocT
 	}
 	var names []string
 	err = listing.Query(ctx, t.tx, func(rows *sql.Rows) error {
-		d, err := scanDocument(rows, now.Name)
+		d, err := stored.Scan(rows, now.Name)
 		if err != nil {
 			return err
 		}
@@ -88,7 +89,7 @@ func (s *Service) indexUnique(ctx context.Context, t *txn, was, now doctype.DocT
 		}
 		names = append(names, d.Name)
 		return nil
-	}, "SELECT "+documentColumns+" FROM documents WHERE doctype = ? AND trashed_at IS NULL ORDER BY name", now.Name)
+	}, "SELECT "+stored.Columns+" FROM documents WHERE doctype = ? AND trashed_at IS NULL ORDER BY name", now.Name)
 	if err != nil {
 		return err
 	}

@@ -2,7 +2,6 @@ package documents
 
 import (
 	"context"
-	"crypto/sha256"
 	"slices"
 	"time"
 
@@ -82,11 +81,6 @@ func prepareTrash(def *doctype.Definition, r Record, user doctype.User) (*write,
 		return nil, err
 	}
 	return &write{verb: verbTrash, def: def, name: name, user: user}, nil
-}
-
-func hashOf(record []byte) []byte {
-	sum := sha256.Sum256(record)
-	return sum[:16]
 }
 
 // one runs a single write through the group commit.

@@ -1,0 +1,93 @@
+package stored
+
+import (
+	"context"
+	"database/sql"
+	"slices"
+	"strings"
+
+	"dochook/doctype"
+)
+
+// Lock reads the documents of these names into their states and keeps them from being written by others until the transaction ends.
+// It is for PostgreSQL; SQLite has one writer anyway.
+func (t Table) Lock(ctx context.Context, names []string, states map[string]*State) error {
+	// In order of name, so that concurrent transactions cannot lock each other out.
+	rows, err := t.DB.QueryContext(ctx, "SELECT "+Columns+" FROM documents WHERE doctype = $1 AND name = ANY($2::text[]) ORDER BY name FOR UPDATE",
+		t.DocType, names)
+	return scanAll(rows, err, t.DocType, states)
+}
+
+// Load reads the documents of these names into their states. One whose hash is the given one comes without its record, on PostgreSQL:
+// nothing will be compared.
+func (t Table) Load(ctx context.Context, names []string, hashes [][]byte, states map[string]*State) error {
+	if t.Postgres {
+		rows, err := t.DB.QueryContext(ctx, `SELECT d.name, d.data, d.version, d.owner, d.creation, d.modified, d.modified_by, d.trashed_at, d.scraper
+			FROM unnest($2::text[], $3::bytea[]) AS i(name, hash)
+			CROSS JOIN LATERAL (SELECT name, CASE WHEN d.hash = i.hash THEN NULL ELSE d.data END AS data, version, owner, creation, modified, modified_by, trashed_at, scraper
+				FROM documents d WHERE d.doctype = $1 AND d.name = i.name LIMIT 1) d`, t.DocType, names, hashes)
+		return scanAll(rows, err, t.DocType, states)
+	}
+	for chunk := range slices.Chunk(names, 500) {
+		rows, err := t.DB.QueryContext(ctx, "SELECT "+Columns+" FROM documents WHERE doctype = ? AND name IN (?"+strings.Repeat(", ?", len(chunk)-1)+")",
+			named([]any{t.DocType}, chunk)...)
+		if err := scanAll(rows, err, t.DocType, states); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// LoadChanged reads, of the documents of these names, only what is not there as it came: live, with this hash, last seen by the scraper
+// if one is given. The states of the others are as if they had been read without their records.
+func (t Table) LoadChanged(ctx context.Context, scraper string, names []string, hashes [][]byte, states []State) error {
+	for i := range states {
+		states[i] = State{Document: doctype.Document{DocType: t.DocType, Name: names[i], Scraper: scraper}, Exists: true}
+	}
+	const columns = `, coalesce(d.name, ''), CASE WHEN d.hash = i.hash THEN NULL ELSE d.data END, coalesce(d.version, 0), coalesce(d.owner, ''), coalesce(d.creation, 0),
+		coalesce(d.modified, 0), coalesce(d.modified_by, ''), d.trashed_at, d.scraper FROM `
+	if t.Postgres {
+		rows, err := t.DB.QueryContext(ctx, "SELECT i.ord - 1"+columns+`unnest($2::text[], $3::bytea[]) WITH ORDINALITY AS i(name, hash, ord)
+			LEFT JOIN LATERAL (SELECT * FROM documents WHERE doctype = $1 AND name = i.name LIMIT 1) d ON true
+			WHERE d.name IS NULL OR d.hash <> i.hash OR d.trashed_at IS NOT NULL OR $4::text <> '' AND d.scraper IS DISTINCT FROM $4::text`,
+			t.DocType, names, hashes, scraper)
+		return scanChanged(rows, err, t.DocType, states)
+	}
+	const chunk = 150
+	for start := 0; start < len(names); start += chunk {
+		end := min(start+chunk, len(names))
+		args := make([]any, 0, 3*chunk+3)
+		for i := start; i < end; i++ {
+			args = append(args, i, names[i], hashes[i])
+		}
+		args = append(args, t.DocType, scraper, scraper)
+		rows, err := t.DB.QueryContext(ctx, "WITH i(ord, name, hash) AS (VALUES (?, ?, ?)"+strings.Repeat(", (?, ?, ?)", end-start-1)+") SELECT i.ord"+columns+
+			`i LEFT JOIN documents d ON d.doctype = ? AND d.name = i.name
+			WHERE d.name IS NULL OR d.hash <> i.hash OR d.trashed_at IS NOT NULL OR ? <> '' AND d.scraper IS NOT ?`, args...)
+		if err := scanChanged(rows, err, t.DocType, states); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// Hashes selects name and hash of the live documents of these names that a scraper was the last to see; "" is any.
+func (t Table) Hashes(ctx context.Context, scraper string, names []string) (*sql.Rows, error) {
+	if t.Postgres {
+		return t.DB.QueryContext(ctx, `SELECT d.name, d.hash FROM unnest($2::text[]) AS i(name)
+			CROSS JOIN LATERAL (SELECT name, hash FROM documents
+				WHERE doctype = $1 AND name = i.name AND trashed_at IS NULL AND ($3::text = '' OR scraper = $3::text) LIMIT 1) d`,
+			t.DocType, names, scraper)
+	}
+	return t.DB.QueryContext(ctx, "SELECT name, hash FROM documents WHERE doctype = ? AND trashed_at IS NULL AND (? = '' OR scraper = ?) AND name IN (?"+
+		strings.Repeat(", ?", len(names)-1)+")", named([]any{t.DocType, scraper, scraper}, names)...)
+}
+
+// named adds names to arguments.
+func named(args []any, names []string) []any {
+	args = slices.Grow(args, len(names))
+	for _, name := range names {
+		args = append(args, name)
+	}
+	return args
+}
