@@ -49,7 +49,13 @@ func house() []room {
 		{folder: "hooks/sender"},
 		{folder: "hooks/ledger", may: []string{"doctype/query", "migrations", "migrations/rows"}},
 		{folder: "hooks/outbound", may: []string{"doctype", "hooks", "hooks/batch", "hooks/ledger", "hooks/sender", "mapping"}},
-		{folder: "hooks/courier", may: []string{"doctype", "doctype/eventlog", "doctype/record", "hooks", "hooks/batch", "hooks/ledger", "hooks/outbound", "hooks/sender"}},
+		{folder: "hooks/manual", may: []string{"doctype", "doctype/eventlog", "hooks", "hooks/batch", "hooks/ledger", "hooks/outbound", "hooks/sender"}},
+		{folder: "hooks/courier/endpoint"},
+		{folder: "hooks/courier/queue"},
+		{folder: "hooks/courier/feed", may: []string{"doctype", "doctype/eventlog"}},
+		{folder: "hooks/courier", may: []string{
+			"doctype", "doctype/eventlog", "doctype/record", "hooks", "hooks/batch", "hooks/courier/...", "hooks/ledger", "hooks/manual", "hooks/outbound", "hooks/sender",
+		}},
 
 		{folder: "server/ingest", may: []string{"server/ingest/body"}},
 		{folder: "server/ingest/body"},

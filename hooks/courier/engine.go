@@ -15,7 +15,10 @@ import (
 	"dochook/doctype/eventlog"
 	"dochook/hooks"
 	"dochook/hooks/batch"
+	"dochook/hooks/courier/endpoint"
+	"dochook/hooks/courier/feed"
 	"dochook/hooks/ledger"
+	"dochook/hooks/manual"
 	"dochook/hooks/outbound"
 	"dochook/hooks/sender"
 )
@@ -36,19 +39,45 @@ type Options struct {
 	Version string
 	// Pages are where batches find the records of jobs' pages. Default: a webhook that needs them fails.
 	Pages batch.Pages
+	// Watcher hears of every attempt. Default: nobody.
+	Watcher Watcher
+	// Runs are the replays and backfills to be walked. Default: none.
+	Runs Runs
 	// Exclusive says that no other process can have the database open: all
 	// leases are taken over at the start.
 	Exclusive bool
 }
 
+// The types of what is walked beside the log.
+type (
+	// Entry is an event at its place among the items of a run.
+	Entry = feed.Entry
+	// Run is a replay or a backfill that is going on.
+	Run = feed.Run
+	// Items are what a run sends.
+	Items = feed.Items
+)
+
+// Runs are the replays and backfills that are going on.
+type Runs interface {
+	Active(ctx context.Context) ([]Run, error)
+}
+
+// RunWalker is the name of a run's walker, under which its cursor and deliveries are kept.
+func RunWalker(id, webhook string) string { return ledger.RunWalker(id, webhook) }
+
 // Engine runs a walker for every enabled webhook and every subscriber.
 type Engine struct {
+	*manual.Desk
+
 	events   *eventlog.Log
 	webhooks *hooks.Service
 	store    *ledger.Store
 	guard    *sender.Guard
 	sources  batch.Sources
 	log      *slog.Logger
+	watcher  Watcher
+	runs     Runs
 	agent    string
 	free     bool
 	owner    string
@@ -56,7 +85,8 @@ type Engine struct {
 	subscribers map[string]*subscriberTarget
 
 	mu      sync.Mutex
-	running map[string]*running // by walker name
+	running map[string]*running       // by walker name
+	paces   map[string]*endpoint.Pace // by webhook
 	review  chan struct{}
 	alive   time.Time // last round of the engine that went well
 }
@@ -72,8 +102,8 @@ type running struct {
 // New returns an Engine; it starts nothing.
 func New(events *eventlog.Log, webhooks *hooks.Service, store *ledger.Store, guard *sender.Guard, o Options) *Engine {
 	e := &Engine{
-		events: events, webhooks: webhooks, store: store, guard: guard, sources: batch.Sources{Log: events, Pages: o.Pages}, log: o.Logger, free: o.Exclusive,
-		owner: uuid.NewString(), subscribers: map[string]*subscriberTarget{}, running: map[string]*running{}, review: make(chan struct{}, 1),
+		events: events, webhooks: webhooks, store: store, guard: guard, sources: batch.Sources{Log: events, Pages: o.Pages}, log: o.Logger, watcher: o.Watcher, runs: o.Runs, free: o.Exclusive,
+		owner: uuid.NewString(), subscribers: map[string]*subscriberTarget{}, running: map[string]*running{}, paces: map[string]*endpoint.Pace{}, review: make(chan struct{}, 1),
 	}
 	if e.log == nil {
 		e.log = slog.New(slog.DiscardHandler)
@@ -83,6 +113,7 @@ func New(events *eventlog.Log, webhooks *hooks.Service, store *ledger.Store, gua
 		version = "dev"
 	}
 	e.agent = "dochook/" + version
+	e.Desk = manual.New(events, webhooks, store, guard, manual.Options{Agent: e.agent, Pages: o.Pages})
 	return e
 }
 
@@ -200,6 +231,8 @@ type wanted struct {
 	version int64
 	target  func() target
 	timeout time.Duration
+	run     *Run
+	beside  string // the walker that must run here too; "" = none
 }
 
 // round brings what runs in line with what should: walkers of webhooks that are
@@ -228,7 +261,7 @@ func (e *Engine) round(ctx context.Context) {
 	}
 	var missing []string
 	for name := range want {
-		if e.running[name] == nil {
+		if w := want[name]; e.running[name] == nil && (w.beside == "" || e.running[w.beside] != nil) {
 			missing = append(missing, name)
 		}
 	}
@@ -250,16 +283,53 @@ func (e *Engine) wants(ctx context.Context) (map[string]wanted, error) {
 		e.log.Error("webhook cannot run", "webhook", name, "error", err)
 	}
 	out := make(map[string]wanted, len(active)+len(e.subscribers))
+	byName := make(map[string]*hooks.Compiled, len(active))
 	for _, c := range active {
-		out[hooks.Walker(c.Name)] = wanted{c.Version, func() target {
-			client := sender.NewClient(sender.ClientOptions{Guard: e.guard, MaxConns: c.MaxInFlight})
-			return &webhookTarget{outbound.New(c, client, e.agent, e.sources)}
-		}, time.Duration(c.Timeout) * time.Second}
+		byName[c.Name] = c
+		out[hooks.Walker(c.Name)] = e.wanted(c, nil)
 	}
 	for name, t := range e.subscribers {
-		out[name] = wanted{0, func() target { return t }, t.settings().timeout}
+		out[name] = wanted{target: func() target { return t }, timeout: t.settings().timeout}
+	}
+	if e.runs == nil {
+		return out, nil
+	}
+	runs, err := e.runs.Active(ctx)
+	if err != nil {
+		return nil, err
+	}
+	for i := range runs {
+		if c := byName[runs[i].Webhook]; c != nil { // a disabled webhook's waits
+			out[RunWalker(runs[i].ID, c.Name)] = e.wanted(c, &runs[i])
+		}
 	}
 	return out, nil
+}
+
+// wanted is the walker of a webhook, or of a run of it: that one goes where the webhook's own is, so that they share its pace.
+func (e *Engine) wanted(c *hooks.Compiled, run *Run) wanted {
+	pace := e.pace(c)
+	w := wanted{version: c.Version, timeout: time.Duration(c.Timeout) * time.Second, run: run}
+	w.target = func() target {
+		client := sender.NewClient(sender.ClientOptions{Guard: e.guard, MaxConns: c.MaxInFlight})
+		return &webhookTarget{outbound.New(c, client, e.agent, e.sources), pace, run, e.sources}
+	}
+	if run != nil {
+		w.beside = hooks.Walker(c.Name)
+	}
+	return w
+}
+
+// pace is what a webhook's walkers share, as long as its rate stays the same.
+func (e *Engine) pace(c *hooks.Compiled) *endpoint.Pace {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	p := e.paces[c.Name]
+	if p.Rate() != rateOf(c) {
+		p = endpoint.NewPace(rateOf(c))
+		e.paces[c.Name] = p
+	}
+	return p
 }
 
 func (e *Engine) start(ctx context.Context, name string, want wanted) {
@@ -278,11 +348,14 @@ func (e *Engine) start(ctx context.Context, name string, want wanted) {
 	t := want.target()
 	s := t.settings()
 	w := &walker{
-		name: name, target: t, settings: s, events: e.events, store: e.store, log: e.log, lease: lease, base: before,
+		name: name, target: t, settings: s, store: e.store, watcher: e.watcher, log: e.log, lease: lease, base: before,
 		wake: make(chan struct{}, 1), busy: map[string][]*shipment{},
 		outgoing: make(chan *shipment, s.inFlight+1), results: make(chan outcome, s.inFlight+1), fetched: make(chan fetch, 1), flushed: make(chan error, 1),
 	}
-	w.chains.byOrder = map[string]*chain{}
+	w.feed = feed.OfLog(e.events, feed.Wanted{DocType: w.doctype(), JobEvents: s.jobEvents, Bare: s.batched})
+	if want.run != nil {
+		w.feed, w.last = feed.OfRun{Run: *want.run}, want.run.Total
+	}
 	w.leaseEnd.Store(int64(ttl))
 	w.clock.Store(lease.Now)
 	stopCtx, stop := context.WithCancel(ctx)
@@ -303,7 +376,12 @@ func (e *Engine) walk(stop, hard context.Context, r *running) {
 	}
 	err := r.walker.run(stop, hard)
 	// While the lease is still held: nobody starts it again in between.
-	if t, ok := r.walker.target.(*webhookTarget); ok && r.walker.off != "" && err == nil {
+	t, ok := r.walker.target.(*webhookTarget)
+	switch {
+	case !ok || r.walker.off == "" || err != nil:
+	case r.walker.off == finished:
+		e.finish(context.WithoutCancel(stop), r.walker.name, t.run)
+	default:
 		e.switchOff(context.WithoutCancel(stop), t.Webhook, r.walker.off)
 	}
 	if err == nil {
@@ -315,6 +393,17 @@ func (e *Engine) walk(stop, hard context.Context, r *running) {
 	if hard.Err() == nil {
 		e.log.Warn("walker ended", "walker", r.walker.name, "error", err)
 	}
+}
+
+// finish ends a run; if it cannot, the next walker of it will.
+func (e *Engine) finish(ctx context.Context, walker string, run *Run) {
+	ctx, cancel := context.WithTimeout(ctx, time.Minute)
+	defer cancel()
+	if err := run.Items.Finish(ctx); err != nil {
+		e.log.Error("cannot end a replay", "walker", walker, "error", err)
+		return
+	}
+	e.log.Info("replay finished", "walker", walker)
 }
 
 func (e *Engine) switchOff(ctx context.Context, c *hooks.Compiled, reason string) {
@@ -380,3 +469,5 @@ func (e *Engine) stopAll(ctx context.Context) {
 		}
 	}
 }
+
+func rateOf(*hooks.Compiled) float64 { return 0 }

@@ -8,118 +8,6 @@ import (
 	"dochook/hooks/ledger"
 )
 
-// dispatch starts attempts while there is something to send and room for it.
-func (w *walker) dispatch(ctx context.Context) error {
-	now := time.Now()
-	if now.Before(w.paused) || len(w.batch.Deliveries) >= maxUnwritten {
-		return nil
-	}
-	// An attempt must not outlast the lease.
-	if time.Since(w.base)+w.settings.timeout > time.Duration(w.leaseEnd.Load()) {
-		return nil
-	}
-	most := w.settings.inFlight
-	if w.breaker.open() {
-		if w.flying > 0 || !w.breaker.mayProbe(now) {
-			return nil
-		}
-		most = 1
-	}
-	fresh := w.breaker.open() && w.breaker.probes%2 == 1 && len(w.ready) > 0 // probes take turns
-	if !fresh {
-		if err := w.dispatchRetries(ctx, most); err != nil {
-			return err
-		}
-	}
-	for w.flying < most && len(w.ready) > 0 {
-		sh := w.ready[0]
-		w.ready[0] = nil
-		w.ready = w.ready[1:]
-		w.start(ctx, sh)
-	}
-	return nil
-}
-
-// dispatchRetries starts what is due, with at most half of the room so that
-// first attempts do not wait for late ones.
-func (w *walker) dispatchRetries(ctx context.Context, most int) error {
-	room := min(most-w.flying, max(1, most/2)-w.retries)
-	if room <= 0 {
-		return nil
-	}
-	var due []*chain
-	now := w.nowUS()
-	for len(due) < room {
-		ch := w.chains.next(now)
-		if ch == nil {
-			break
-		}
-		due = append(due, ch)
-	}
-	if len(due) == 0 {
-		return nil
-	}
-	if err := w.load(ctx, due); err != nil {
-		for _, ch := range due {
-			w.chains.later(ch, ch.due)
-		}
-		return err
-	}
-	for _, ch := range due {
-		if !ch.head.loaded { // its event has left the log
-			w.flying, w.retries = w.flying+1, w.retries+1
-			w.settle(outcome{shipment: ch.head, verdict: dead, reason: "expired", detail: ledger.Detail{Error: "the event is no longer in the log"}})
-			continue
-		}
-		w.retries++
-		w.start(ctx, ch.head)
-	}
-	return nil
-}
-
-// load reads the events and stored requests of heads that are due.
-func (w *walker) load(ctx context.Context, due []*chain) error {
-	positions := make([]int64, len(due))
-	byPos := make(map[int64]*shipment, len(due))
-	for i, ch := range due {
-		positions[i] = ch.head.key.Pos
-		byPos[ch.head.key.Pos] = ch.head
-	}
-	events, err := w.events.At(ctx, positions)
-	if err != nil {
-		return err
-	}
-	requests, err := w.store.Requests(ctx, w.name, positions)
-	if err != nil {
-		return err
-	}
-	for i := range events {
-		sh := byPos[events[i].Pos]
-		sh.event, sh.loaded = events[i], true
-		w.bytes += len(sh.event.Data)
-		if sh.request = requests[sh.key]; sh.request == nil {
-			sh.request = sh.part // not written down yet
-		}
-	}
-	return nil
-}
-
-// start hands a shipment to a worker. There are as many as were ever needed at
-// once: a goroutine for each attempt would spend its time growing its stack.
-func (w *walker) start(ctx context.Context, sh *shipment) {
-	if w.flying++; w.flying > w.workers {
-		w.workers++
-		go w.work(ctx)
-	}
-	w.outgoing <- sh
-}
-
-func (w *walker) work(ctx context.Context) {
-	for sh := range w.outgoing {
-		w.results <- w.target.ship(ctx, sh)
-	}
-}
-
 // flush writes what has come together, in the background and one batch at a time.
 func (w *walker) flush(ctx context.Context, all bool) {
 	now := time.Now()
@@ -129,15 +17,15 @@ func (w *walker) flush(ctx context.Context, all bool) {
 	waiting := len(w.batch.Deliveries) + len(w.batch.Retries) + len(w.batch.Settled)
 	switch {
 	case waiting >= flushSize, waiting > 0 && (all || now.Sub(w.first) >= flushDelay):
-	case w.window.low() > w.written && (all || !w.first.IsZero() && now.Sub(w.first) >= cursorDelay):
+	case w.window.Low() > w.written && (all || !w.first.IsZero() && now.Sub(w.first) >= cursorDelay):
 	default:
-		if w.first.IsZero() && w.window.low() > w.written {
+		if w.first.IsZero() && w.window.Low() > w.written {
 			w.first = now
 		}
 		return
 	}
-	w.batch.Pos = w.window.low()
-	w.batch.Failures, w.batch.FailingFrom = w.breaker.failures, w.breaker.from
+	w.batch.Pos = w.window.Low()
+	w.batch.Failures, w.batch.FailingFrom = w.breaker.Failures()
 	if time.Until(w.paused) <= 0 {
 		w.batch.PausedUntil = 0
 	}
@@ -217,17 +105,19 @@ func (w *walker) nap() time.Duration {
 	if w.paused.After(now) {
 		return max(min(d, w.paused.Sub(now)), time.Millisecond)
 	}
-	if len(w.chains.due) > 0 && !w.breaker.open() && w.retries < max(1, w.settings.inFlight/2) {
-		d = min(d, time.Duration(w.chains.due[0].due-w.nowUS())*time.Microsecond)
+	if due, ok := w.chains.First(); ok && !w.breaker.Open() && w.retries < max(1, w.settings.inFlight/2) {
+		d = min(d, time.Duration(due-w.nowUS())*time.Microsecond)
 	}
-	if w.breaker.open() && w.flying == 0 {
+	if until := w.pace.Sub(now); until > 0 { // nothing goes before
+		d = max(d, min(until, pollDelay))
+	}
+	if w.breaker.Open() && w.flying == 0 {
 		d = max(min(d, pollDelay), 0)
-		if until := w.breaker.probeAt.Sub(now); until > 0 {
-			d = max(d, 0)
+		if until := w.breaker.ProbeAt().Sub(now); until > 0 {
 			d = min(pollDelay, max(d, time.Millisecond), until)
 		}
 	}
-	if len(w.ready) > 0 && w.flying == 0 || w.readAt.After(now) {
+	if len(w.ready) > 0 && w.flying == 0 && !w.pace.After(now) || w.readAt.After(now) {
 		d = min(d, 50*time.Millisecond)
 	}
 	return max(d, time.Millisecond)

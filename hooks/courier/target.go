@@ -2,15 +2,20 @@ package courier
 
 import (
 	"context"
-	"crypto/sha256"
-	"encoding/base32"
 	"encoding/json"
+	"fmt"
+	"runtime/debug"
 	"strconv"
 	"time"
 
 	"dochook/doctype"
 	"dochook/hooks"
+	"dochook/hooks/batch"
+	"dochook/hooks/courier/endpoint"
+	"dochook/hooks/courier/feed"
+	"dochook/hooks/courier/queue"
 	"dochook/hooks/ledger"
+	"dochook/hooks/manual"
 	"dochook/hooks/outbound"
 	"dochook/hooks/sender"
 )
@@ -34,13 +39,18 @@ type shipment struct {
 	key      ledger.Key
 	order    string // events with the same one go one after the other
 	id       string
-	event    doctype.Event
-	loaded   bool   // event is there
-	attempts int64  // made before
-	request  []byte // stored after the first failure; of a part of a batch, before it says which
-	part     []byte // which part of a batch it is, as long as that may not be stored yet
-	slot     *slot  // its place in the window; nil when it comes from the retries
+	event    *doctype.Event // nil while it waits: it is read again when it is due
+	attempts int64          // made before
+	request  []byte         // stored after the first failure; of a part of a batch, before it says which
+	part     []byte         // which part of a batch it is, as long as that may not be stored yet
+	slot     *queue.Slot    // its place in the window; nil when it comes from the retries
 }
+
+// Order implements [queue.Item].
+func (sh *shipment) Order() string { return sh.order }
+
+// Place implements [queue.Item].
+func (sh *shipment) Place() int64 { return sh.key.Pos }
 
 // outcome is what became of an attempt.
 type outcome struct {
@@ -51,6 +61,7 @@ type outcome struct {
 	detail  ledger.Detail
 	request []byte // to be stored if the delivery goes on; nil = it is
 	parts   []hooks.Part
+	trouble string // for the log alone
 }
 
 // target is where a walker's events go.
@@ -83,21 +94,20 @@ func byBatch(e *doctype.Event) string {
 	return e.DocType
 }
 
-var idEncoding = base32.StdEncoding.WithPadding(base32.NoPadding)
+// webhookTarget sends to a webhook's URL.
+type webhookTarget struct {
+	*outbound.Target
 
-// deliveryID is the same for every attempt at one event by one walker, also
-// after a crash: a hash, and the position by which the ledger finds it. It holds
-// no dot, as Standard Webhooks demands.
-func deliveryID(walker string, e *doctype.Event, part int64) string {
-	sum := sha256.Sum256([]byte(walker + "\x00" + e.ID + "\x00" + strconv.FormatInt(part, 10)))
-	return ledger.ID(idEncoding.EncodeToString(sum[:15]), e.Pos)
+	pace    *endpoint.Pace
+	run     *feed.Run // a replay or backfill; nil = what happens
+	sources batch.Sources
 }
 
-// webhookTarget sends to a webhook's URL.
-type webhookTarget struct{ *outbound.Target }
-
 func (t *webhookTarget) wants(e, before *doctype.Event) bool {
-	if t.Webhook.Batched() {
+	switch {
+	case t.Webhook.Batched() && t.run != nil: // which entries lead to a batch was found out when the run was made
+		return true
+	case t.Webhook.Batched():
 		return t.Webhook.Anchors(e, before)
 	}
 	return t.Webhook.Wants(e)
@@ -112,9 +122,13 @@ func (t *webhookTarget) settings() settings {
 	case t.Webhook.Batched():
 		key = byBatch
 	}
+	inFlight := t.Webhook.MaxInFlight
+	if t.run != nil { // live deliveries come first
+		inFlight = max(1, inFlight/4)
+	}
 	return settings{
 		orderKey: key, batched: t.Webhook.Batched(), jobEvents: t.Webhook.OnlyJobEvents(),
-		inFlight: t.Webhook.MaxInFlight,
+		inFlight: inFlight,
 		timeout:  time.Duration(t.Webhook.Timeout) * time.Second,
 		policy:   sender.Policy{Attempts: attempts, Schedule: schedule},
 	}
@@ -122,7 +136,11 @@ func (t *webhookTarget) settings() settings {
 
 func (t *webhookTarget) ship(ctx context.Context, sh *shipment) outcome {
 	o := outcome{shipment: sh}
-	request, stored, refusal := t.Make(ctx, &sh.event, sh.request)
+	to := t.Target
+	if t.run != nil && t.run.Backfill {
+		to = outbound.New(t.Webhook, nil, "", manual.Only(sh.event, t.sources)) // to make the request alone
+	}
+	request, stored, refusal := to.Make(ctx, sh.event, sh.request)
 	if refusal != nil {
 		o.verdict, o.reason, o.parts = verdictsOf[refusal.Kind], refusal.Reason, refusal.Parts
 		o.attempt.At = time.Now()
@@ -138,6 +156,18 @@ func (t *webhookTarget) ship(ctx context.Context, sh *shipment) outcome {
 		o.request, _ = json.Marshal(request) // strings and bytes always encode
 	}
 	return o
+}
+
+// safely makes a panic of a target's an end of its shipment alone.
+func safely(ctx context.Context, t target, sh *shipment) (o outcome) {
+	defer func() {
+		if p := recover(); p != nil {
+			o = outcome{shipment: sh, verdict: dead, reason: "internal", trouble: fmt.Sprintf("panic: %v\n%s", p, debug.Stack())}
+			o.attempt.At = time.Now()
+			o.detail.Error = "internal error"
+		}
+	}()
+	return t.ship(ctx, sh)
 }
 
 // verdictsOf say what a request that was not made means for its delivery.
@@ -214,7 +244,7 @@ func (t *subscriberTarget) ship(ctx context.Context, sh *shipment) outcome {
 	o.attempt.At = time.Now()
 	callCtx, cancel := context.WithTimeout(ctx, t.settings().timeout)
 	defer cancel()
-	_, err := outbound.Safely(func() (struct{}, error) { return struct{}{}, t.fn(callCtx, sh.event) })
+	_, err := outbound.Safely(func() (struct{}, error) { return struct{}{}, t.fn(callCtx, *sh.event) })
 	o.attempt.Duration = time.Since(o.attempt.At)
 	switch {
 	case err == nil:

@@ -2,6 +2,8 @@ package ledger
 
 import (
 	"context"
+	"crypto/sha256"
+	"encoding/base32"
 	"encoding/json"
 	"slices"
 	"strconv"
@@ -23,6 +25,15 @@ const (
 // Key is what a delivery is about: an entry of the log and the part of it.
 type Key struct {
 	Pos, Part int64
+}
+
+var idEncoding = base32.StdEncoding.WithPadding(base32.NoPadding)
+
+// DeliveryID is the same for every attempt at one event by one walker, also after a crash: a hash, and the place by which the ledger
+// finds it. It holds no dot, as Standard Webhooks demands.
+func DeliveryID(walker, eventID string, k Key) string {
+	sum := sha256.Sum256([]byte(walker + "\x00" + eventID + "\x00" + strconv.FormatInt(k.Part, 10)))
+	return ID(idEncoding.EncodeToString(sum[:15]), k.Pos)
 }
 
 // ID makes the id of a delivery: a hash that says which it is, and the position
@@ -65,6 +76,7 @@ type Detail struct {
 	Bytes        int                 `json:"bytes"`          // of the body sent
 	Part         json.RawMessage     `json:"part,omitempty"` // of a batch
 	Webhook      int64               `json:"webhook_version,omitempty"`
+	EventPos     int64               `json:"event_pos,omitempty"` // of the event in the log, where it is not the delivery's
 	Address      string              `json:"address,omitempty"`
 	TLSVersion   string              `json:"tls_version,omitempty"`
 	Reused       bool                `json:"reused,omitempty"` // the connection

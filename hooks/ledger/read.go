@@ -57,7 +57,37 @@ type Logged struct {
 }
 
 // Webhook is the webhook's name, or subscriber:name.
-func (l *Logged) Webhook() string { return strings.TrimPrefix(l.Walker, "webhook:") }
+func (l *Logged) Webhook() string {
+	if _, name, ok := Run(l.Walker); ok {
+		return name
+	}
+	return strings.TrimPrefix(l.Walker, "webhook:")
+}
+
+// EventPos is where the delivery's event stands in the log.
+func (l *Logged) EventPos() int64 {
+	if l.Detail.EventPos != 0 {
+		return l.Detail.EventPos
+	}
+	return l.Pos
+}
+
+const (
+	runPrefix = "replay:"
+	runID     = 36 // a UUID
+)
+
+// RunWalker is the walker of a replay or backfill of a webhook.
+func RunWalker(id, webhook string) string { return runPrefix + id + ":" + webhook }
+
+// Run tells the id and the webhook of the walker of a replay or backfill.
+func Run(walker string) (id, webhook string, ok bool) {
+	rest, ok := strings.CutPrefix(walker, runPrefix)
+	if !ok || len(rest) <= runID || rest[runID] != ':' {
+		return "", "", false
+	}
+	return rest[:runID], rest[runID+1:], true
+}
 
 const loggedColumns = "id, walker, pos, part, event_id, event, doctype, name, status, attempts, created_at, coalesce(finished_at, 0), coalesce(next_attempt, 0), http_status, reason, duration_us, detail"
 
@@ -77,7 +107,7 @@ func scanLogged(r interface{ Scan(dest ...any) error }) (Logged, error) {
 func (s *Store) source() query.Source {
 	return query.Source{Postgres: s.db.Postgres(), Columns: map[string]query.Column{
 		"name":              {SQL: "id", Kind: query.Text},
-		"webhook":           {SQL: "CASE WHEN walker LIKE 'webhook:%' THEN substr(walker, 9) ELSE walker END", Kind: query.Text},
+		"webhook":           {SQL: "CASE WHEN walker LIKE 'webhook:%' THEN substr(walker, 9) WHEN walker LIKE 'replay:%' THEN substr(walker, 45) ELSE walker END", Kind: query.Text},
 		"event_id":          {SQL: "event_id", Kind: query.Text},
 		"event":             {SQL: "event", Kind: query.Text},
 		"reference_doctype": {SQL: "doctype", Kind: query.Text},

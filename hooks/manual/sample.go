@@ -1,4 +1,4 @@
-package courier
+package manual
 
 import (
 	"context"
@@ -16,12 +16,11 @@ type sample struct {
 }
 
 // sourcesOf are the log's own for what a job did, and for a document the one event of it.
-func (e *Engine) sourcesOf(ev *doctype.Event) batch.Sources {
+func (d *Desk) sourcesOf(ev *doctype.Event) batch.Sources {
 	if doctype.IsJobEvent(ev.Event) {
-		return e.sources
+		return d.sources
 	}
-	s := sample{ev, e.sources.Pages}
-	return batch.Sources{Log: s, Pages: s}
+	return Only(ev, d.sources)
 }
 
 // Events returns the event, once.
@@ -40,4 +39,10 @@ func (s sample) Records(context.Context, string, int64) ([][]byte, error) {
 // Heading is the log's own.
 func (s sample) Heading(ctx context.Context, docType, job string) (hooks.Page, error) {
 	return s.pages.Heading(ctx, docType, job)
+}
+
+// Only returns sources in which an event stands alone, as a document that is sent as it is now.
+func Only(ev *doctype.Event, of batch.Sources) batch.Sources {
+	s := sample{ev, of.Pages}
+	return batch.Sources{Log: s, Pages: s}
 }

@@ -1,4 +1,4 @@
-package courier
+package manual
 
 import (
 	"context"
@@ -6,12 +6,35 @@ import (
 	"time"
 
 	"dochook/doctype"
+	"dochook/doctype/eventlog"
 	"dochook/hooks"
 	"dochook/hooks/batch"
 	"dochook/hooks/ledger"
 	"dochook/hooks/outbound"
 	"dochook/hooks/sender"
 )
+
+// Desk is where people work on webhooks.
+type Desk struct {
+	events   *eventlog.Log
+	webhooks *hooks.Service
+	store    *ledger.Store
+	guard    *sender.Guard
+	agent    string
+	sources  batch.Sources
+}
+
+// Options of a Desk; the zero value is ready for use.
+type Options struct {
+	Agent string // User-Agent of what it sends
+	// Pages are where batches find the records of jobs' pages. Default: what needs them fails.
+	Pages batch.Pages
+}
+
+// New returns a Desk.
+func New(events *eventlog.Log, webhooks *hooks.Service, store *ledger.Store, guard *sender.Guard, o Options) *Desk {
+	return &Desk{events, webhooks, store, guard, o.Agent, batch.Sources{Log: events, Pages: o.Pages}}
+}
 
 // Preview is what a webhook would do with an event, and why.
 type Preview struct {
@@ -22,8 +45,8 @@ type Preview struct {
 
 // Preview renders an event without sending it: the request is the one a
 // delivery would send, signature and all.
-func (e *Engine) Preview(ctx context.Context, c *hooks.Compiled, ev *doctype.Event) Preview {
-	t := outbound.New(c, nil, e.agent, e.sourcesOf(ev))
+func (d *Desk) Preview(ctx context.Context, c *hooks.Compiled, ev *doctype.Event) Preview {
+	t := outbound.New(c, nil, d.agent, d.sourcesOf(ev))
 	p := Preview{Fires: true, Why: "the event and the condition match"}
 	if !c.Enabled { // often previewed before it is switched on
 		p.Why += "; but the webhook is disabled, and nothing is sent until it is enabled"
@@ -48,7 +71,7 @@ func (e *Engine) Preview(ctx context.Context, c *hooks.Compiled, ev *doctype.Eve
 		p.Fires, p.Why = false, refusal.Message
 	}
 	if request != nil {
-		request.Header = t.Headers(deliveryID(hooks.Walker(c.Name), ev, 0), time.Now(), request)
+		request.Header = t.Headers(ledger.DeliveryID(hooks.Walker(c.Name), ev.ID, ledger.Key{Pos: ev.Pos}), time.Now(), request)
 		p.Request = request
 	}
 	return p
@@ -67,20 +90,20 @@ func unwantedBecause(c *hooks.Compiled, ev *doctype.Event) string {
 }
 
 // Try sends an event to a webhook now, whatever its state, and records nothing.
-func (e *Engine) Try(ctx context.Context, c *hooks.Compiled, ev *doctype.Event) (ledger.Attempt, error) {
-	t := e.oneOff(c, e.sourcesOf(ev))
+func (d *Desk) Try(ctx context.Context, c *hooks.Compiled, ev *doctype.Event) (ledger.Attempt, error) {
+	t := d.oneOff(c, d.sourcesOf(ev))
 	defer t.Close()
 	rendered, err := t.Render(ctx, ev, nil)
 	if err != nil {
 		return ledger.Attempt{}, err
 	}
-	id := deliveryID(hooks.Walker(c.Name), ev, 0)
+	id := ledger.DeliveryID(hooks.Walker(c.Name), ev.ID, ledger.Key{Pos: ev.Pos})
 	a := t.Send(ctx, id, rendered)
 	return attemptOf(id, 1, &a, rendered), nil
 }
 
-func (e *Engine) oneOff(c *hooks.Compiled, sources batch.Sources) *outbound.Target {
-	return outbound.New(c, sender.NewClient(sender.ClientOptions{Guard: e.guard, MaxConns: 1}), e.agent, sources)
+func (d *Desk) oneOff(c *hooks.Compiled, sources batch.Sources) *outbound.Target {
+	return outbound.New(c, sender.NewClient(sender.ClientOptions{Guard: d.guard, MaxConns: 1}), d.agent, sources)
 }
 
 func attemptOf(id string, n int64, a *sender.Attempt, r *hooks.Request) ledger.Attempt {
@@ -93,8 +116,8 @@ func attemptOf(id string, n int64, a *sender.Attempt, r *hooks.Request) ledger.A
 // Resend sends a delivery that has ended once more, under its own id, and
 // records the attempt. A delivery that still waits for its next attempt is a
 // conflict.
-func (e *Engine) Resend(ctx context.Context, id string) (ledger.Attempt, error) {
-	l, _, err := e.store.Get(ctx, id)
+func (d *Desk) Resend(ctx context.Context, id string) (ledger.Attempt, error) {
+	l, _, err := d.store.Get(ctx, id)
 	if err != nil {
 		return ledger.Attempt{}, err
 	}
@@ -102,18 +125,18 @@ func (e *Engine) Resend(ctx context.Context, id string) (ledger.Attempt, error) 
 		return ledger.Attempt{}, &ledger.Error{CodeWord: ledger.CodeConflict, Message: "the delivery is still being retried; its next attempt is at " +
 			time.UnixMicro(l.NextAt).UTC().Format(time.RFC3339)}
 	}
-	c, err := e.webhooks.Compiled(ctx, l.Webhook())
+	c, err := d.webhooks.Compiled(ctx, l.Webhook())
 	if err != nil {
 		return ledger.Attempt{}, err
 	}
-	events, err := e.events.At(ctx, []int64{l.Pos})
+	events, err := d.events.At(ctx, []int64{l.EventPos()})
 	if err != nil {
 		return ledger.Attempt{}, err
 	}
 	if len(events) == 0 || events[0].ID != l.EventID {
 		return ledger.Attempt{}, &ledger.Error{CodeWord: ledger.CodeNotFound, Message: "the event of this delivery is no longer in the log"}
 	}
-	t := e.oneOff(c, e.sources)
+	t := d.oneOff(c, d.sources)
 	defer t.Close()
 	var part *hooks.Part
 	if len(l.Detail.Part) > 0 {
@@ -134,5 +157,5 @@ func (e *Engine) Resend(ctx context.Context, id string) (ledger.Attempt, error) 
 	sent := t.Send(ctx, id, rendered)
 	a := attemptOf(id, l.Attempts+1, &sent, rendered)
 	// What was sent is recorded even if the caller has gone.
-	return a, e.store.Resent(context.WithoutCancel(ctx), id, a, sent.Class() == sender.Delivered)
+	return a, d.store.Resent(context.WithoutCancel(ctx), id, a, sent.Class() == sender.Delivered)
 }
