@@ -12,21 +12,25 @@ import (
 	"github.com/alecthomas/kong"
 
 	"dochook/server/cli"
+	"dochook/server/cli/again"
 )
 
 // grammar is the command line.
 type grammar struct {
 	cli.Globals
 
-	Serve    cli.Serve    `cmd:"" default:"withargs" help:"Run the service (the default)."`
-	Demo     cli.Demo     `cmd:"" help:"Show everything on real data, in a temporary folder."`
-	Import   cli.Import   `cmd:"" help:"Feed files of records into a DocType."`
-	Jobs     cli.Jobs     `cmd:"" help:"Look at scrape jobs, and decide on what they hold back."`
-	Fixtures cli.Fixtures `cmd:"" help:"Definitions as files, and scenarios."`
-	Migrate  cli.Migrate  `cmd:"" help:"Bring the database's schema up or down."`
-	Keys     cli.Keys     `cmd:"" help:"Make, list and revoke API keys."`
-	Config   cli.Config   `cmd:"" help:"Print the settings, secrets masked."`
-	Version  cli.Version  `cmd:"" help:"Print version and build."`
+	Serve    cli.Serve      `cmd:"" default:"withargs" help:"Run the service (the default)."`
+	Demo     cli.Demo       `cmd:"" help:"Show everything on real data, in a temporary folder."`
+	Import   cli.Import     `cmd:"" help:"Feed files of records into a DocType."`
+	Jobs     cli.Jobs       `cmd:"" help:"Look at scrape jobs, and decide on what they hold back."`
+	Replay   again.Replay   `cmd:"" help:"Send a webhook again what it was told before."`
+	Backfill again.Backfill `cmd:"" help:"Send a webhook all live documents of its DocType."`
+	Replays  again.Replays  `cmd:"" help:"Look at replays and backfills, and end them."`
+	Fixtures cli.Fixtures   `cmd:"" help:"Definitions as files, and scenarios."`
+	Migrate  cli.Migrate    `cmd:"" help:"Bring the database's schema up or down."`
+	Keys     cli.Keys       `cmd:"" help:"Make, list and revoke API keys."`
+	Config   cli.Config     `cmd:"" help:"Print the settings, secrets masked."`
+	Version  cli.Version    `cmd:"" help:"Print version and build."`
 }
 
 func main() {

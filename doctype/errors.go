@@ -22,6 +22,7 @@ const (
 	CodeForbidden   = "forbidden"   // the caller may not do this
 	CodeTooLarge    = "too_large"   // a size limit was passed
 	CodeUnavailable = "unavailable" // the database cannot answer now; the same call may work later
+	CodeExpired     = "expired"     // it was there, and retention has removed it
 	CodeInternal    = "internal"    // a fault of ours; the cause is in Err and for the log only
 )
 

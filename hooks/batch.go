@@ -10,15 +10,6 @@ import (
 	"dochook/mapping/format"
 )
 
-// Part is what one request of a batch carries: N of Of, counted from 1. From and To, inclusive, are positions in the log, or for a
-// page of records their places in it.
-type Part struct {
-	From int64 `json:"from"`
-	To   int64 `json:"to"`
-	N    int   `json:"n"`
-	Of   int   `json:"of"`
-}
-
 // Anchors reports whether an entry of the log leads to requests of a batched format. before is the entry before it, of the same
 // DocType, nil if there is none: of documents that were written together, the first is the anchor.
 func (c *Compiled) Anchors(e, before *doctype.Event) bool {

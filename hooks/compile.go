@@ -1,10 +1,9 @@
 package hooks
 
 import (
-	"encoding/base64"
-	"net/http"
+	"crypto/tls"
+	"crypto/x509"
 	"net/textproto"
-	"net/url"
 	"slices"
 	"strconv"
 	"strings"
@@ -58,6 +57,9 @@ type Compiled struct {
 	mapping    *mapping.Mapping
 	body       *mapping.Template
 	more       *mapping.Headers // the headers template
+
+	authorities *x509.CertPool
+	certificate *tls.Certificate
 }
 
 type compiledHeader struct {
@@ -102,7 +104,10 @@ func Compile(w Webhook, urls URLChecker) (*Compiled, error) {
 			}
 		}
 	}
-	return c, c.checkSecret()
+	if c.authorities, c.certificate, err = c.Certificates(); err != nil {
+		return nil, err
+	}
+	return c, checkSecret(w.WebhookSecret)
 }
 
 func (c *Compiled) compileURL(urls URLChecker) error {
@@ -169,14 +174,11 @@ func (c *Compiled) replaces(key string) bool {
 	return slices.Contains(replacedHeaders, key) || c.Format == FormatTemplate && slices.Contains(templateHeaders, key)
 }
 
-func (c *Compiled) checkSecret() error {
-	if rest, ok := strings.CutPrefix(c.WebhookSecret, "whsec_"); ok {
-		if _, err := base64.StdEncoding.DecodeString(rest); err != nil {
-			return errorf(CodeInvalid, "webhook_secret", "what follows whsec_ is not base64")
-		}
-	}
-	return nil
-}
+// CertPool holds the authorities an https endpoint is to be known to; nil means those of the system.
+func (c *Compiled) CertPool() *x509.CertPool { return c.authorities }
+
+// ClientCertificate is what an https endpoint that asks for a certificate is shown; nil means none.
+func (c *Compiled) ClientCertificate() *tls.Certificate { return c.certificate }
 
 // Secrets are what signs a request at the given time, newest first; none when
 // requests are not signed.
@@ -212,24 +214,4 @@ func inField(field string, err error) error {
 		return &Error{CodeWord: coded.Code(), Field: field, Message: coded.Error(), Err: err}
 	}
 	return &Error{CodeWord: CodeInvalid, Field: field, Message: "is not valid", Err: err}
-}
-
-// Request is all of a request that stays the same in every attempt.
-type Request struct {
-	Method string      `json:"method"`
-	URL    string      `json:"url"`
-	Header http.Header `json:"headers"`
-	Body   []byte      `json:"body,omitempty"` // nil: none
-	// Part is which part of a batch it carries, nil when there are no parts. A request without a URL is such a
-	// part that was not rendered yet.
-	Part *Part `json:"part,omitempty"`
-}
-
-// Host is the target's host and port, for logs: a URL may hold secrets.
-func (r *Request) Host() string {
-	u, err := url.Parse(r.URL)
-	if err != nil {
-		return ""
-	}
-	return u.Host
 }

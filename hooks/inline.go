@@ -61,7 +61,7 @@ func (s *Service) Inline(ctx context.Context) (map[string]Stored, error) {
 	}
 	out := map[string]Stored{}
 	for i := range rows {
-		stored, err := rows[i].stored()
+		stored, err := s.stored(&rows[i])
 		if err != nil {
 			return nil, err
 		}

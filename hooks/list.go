@@ -10,9 +10,12 @@ import (
 
 func (s *Service) source() query.Source {
 	return query.Source{Postgres: s.db.Postgres(), Columns: query.StandardColumns(), JSON: "webhooks.data", Known: func(field string) bool {
-		return slices.Contains(definition.MemberNames(), field) && field != "webhook_secret"
+		return slices.Contains(definition.MemberNames(), field) && !slices.Contains(unasked, field)
 	}}
 }
+
+// unasked are the members that no filter may ask for: who asks often enough has read the secrets in them.
+var unasked = []string{"webhook_secret", "webhook_headers", "headers_template", "client_key"}
 
 // restrict hides the webhooks that jobs brought along, unless a query asks for a job.
 func (s *Service) restrict(q query.Query) string {
@@ -40,7 +43,7 @@ func (s *Service) List(ctx context.Context, q query.Query) ([]Stored, error) {
 	}
 	out := make([]Stored, len(rows))
 	for i := range rows {
-		if out[i], err = rows[i].stored(); err != nil {
+		if out[i], err = s.stored(&rows[i]); err != nil {
 			return nil, err
 		}
 	}
@@ -68,7 +71,7 @@ func (s *Service) Active(ctx context.Context) ([]*Compiled, map[string]error, er
 	var out []*Compiled
 	broken := map[string]error{}
 	for i := range rows {
-		c, err := rows[i].compiled(s.urls)
+		c, err := s.compiled(&rows[i])
 		switch {
 		case err != nil:
 			broken[rows[i].name] = err

@@ -12,6 +12,7 @@ import (
 	"dochook/doctype"
 	"dochook/doctype/record"
 	"dochook/hooks/condition"
+	"dochook/hooks/resource"
 	"dochook/mapping"
 )
 
@@ -66,7 +67,7 @@ func (c *Compiled) Render(e *doctype.Event) (Request, error) {
 
 // envelope is a request without its body.
 func (c *Compiled) envelope(e *doctype.Event, v *view) (Request, error) {
-	r := Request{Method: c.RequestMethod, URL: c.RequestURL, Header: make(http.Header, len(c.headers)+2)}
+	r := Request{Method: c.RequestMethod, URL: c.RequestURL}
 	if c.url != nil {
 		u, err := c.url.Append(nil, v.root)
 		if err != nil {
@@ -74,31 +75,39 @@ func (c *Compiled) envelope(e *doctype.Event, v *view) (Request, error) {
 		}
 		r.URL = string(u)
 	}
+	var err error
+	r.Header, err = c.header(e, v)
+	return r, err
+}
+
+// header are the headers of a request that are the same in every attempt, but for those that its body asks for.
+func (c *Compiled) header(e *doctype.Event, v *view) (http.Header, error) {
+	out := make(http.Header, len(c.headers)+2)
 	for _, h := range c.headers {
 		text, err := h.value.Append(nil, v.root)
 		if err != nil {
-			return r, inField("webhook_headers: "+h.key, err)
+			return nil, inField("webhook_headers: "+h.key, err)
 		}
-		r.Header[h.key] = append(r.Header[h.key], string(text))
+		out[h.key] = append(out[h.key], string(text))
 	}
 	if c.more != nil {
 		pairs, err := c.more.Render(v.root)
 		if err != nil {
-			return r, inField("headers_template", err)
+			return nil, inField("headers_template", err)
 		}
 		for _, p := range pairs {
 			if key := textproto.CanonicalMIMEHeaderKey(p.Name); !c.replaces(key) {
-				r.Header[key] = []string{p.Value}
+				out[key] = []string{p.Value}
 			}
 		}
 	}
-	r.Header[HopsHeader] = []string{strconv.FormatInt(e.Hops+1, 10)}
+	out[HopsHeader] = []string{strconv.FormatInt(e.Hops+1, 10)}
 	if c.Format == FormatTemplate {
-		r.Header["Webhook"] = []string{headerText(c.Name)}
-		r.Header["Webhook-Dispatch-Id"] = []string{cmp.Or(e.Job, e.ID)}
-		r.Header["Request-Origin"] = []string{"dochook"}
+		out["Webhook"] = []string{headerText(c.Name)}
+		out["Webhook-Dispatch-Id"] = []string{cmp.Or(e.Job, e.ID)}
+		out["Request-Origin"] = []string{"dochook"}
 	}
-	return r, nil
+	return out, nil
 }
 
 // headerText is a text as a header can carry it: a webhook may be called anything.
@@ -153,9 +162,9 @@ func (v *view) root(name string) []byte {
 		case "doc", "old":
 			return nil
 		case "resource":
-			return jobResource(e)
+			return resource.Task(e)
 		case "eventData":
-			return jobEventData(e)
+			return resource.EventData(e)
 		}
 	}
 	switch name {

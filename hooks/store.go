@@ -3,18 +3,17 @@ package hooks
 import (
 	"bytes"
 	"context"
-	"crypto/rand"
 	"database/sql"
-	"encoding/base64"
 	"encoding/json"
 	"errors"
-	"slices"
 	"time"
 
 	"github.com/go-json-experiment/json/jsontext"
 	"github.com/uptrace/bun"
 
 	"dochook/doctype"
+	"dochook/hooks/sender"
+	"dochook/hooks/vault"
 	"dochook/migrations"
 )
 
@@ -41,6 +40,9 @@ type Options struct {
 	Now func() time.Time
 	// Changed is called after a webhook was made, edited or deleted. Default: nothing.
 	Changed func()
+	// MasterKey is what secrets are encrypted with in the database, see package vault. Default: they are not. A wrong one is told
+	// by SealSecrets, which belongs before anything else.
+	MasterKey string
 }
 
 // Service keeps webhooks.
@@ -50,6 +52,8 @@ type Service struct {
 	cursors Cursors
 	now     func() time.Time
 	changed func()
+	vault   *vault.Vault
+	noVault error // why there is none, if that is not because nobody wants one
 }
 
 // New returns a Service on db; it starts nothing.
@@ -61,15 +65,10 @@ func New(db *migrations.DB, urls URLChecker, cursors Cursors, o Options) *Servic
 	if s.changed == nil {
 		s.changed = func() {}
 	}
+	if s.vault, s.noVault = vault.New(o.MasterKey); s.noVault != nil {
+		s.vault = &vault.Vault{}
+	}
 	return s
-}
-
-// RotationOverlap is how long the secret before a rotation still signs too.
-const RotationOverlap = 24 * time.Hour
-
-type oldSecret struct {
-	Secret string `json:"secret"`
-	Until  int64  `json:"until"` // µs
 }
 
 type row struct {
@@ -88,37 +87,65 @@ func scan(from interface{ Scan(dest ...any) error }) (row, error) {
 	return r, wrap("read webhook", err)
 }
 
-func (r *row) stored() (Stored, error) {
+// definition is the webhook of a row as it stands there, its secrets encrypted if they are.
+func (r *row) definition() (Webhook, error) {
 	w := Default()
 	if err := json.Unmarshal([]byte(r.data), &w); err != nil {
-		return Stored{}, wrap("stored webhook "+r.name, err)
+		return w, wrap("stored webhook "+r.name, err)
 	}
+	return w, nil
+}
+
+// stored is the webhook of a row as it may be shown.
+func (s *Service) stored(r *row) (Stored, error) {
+	w, err := r.definition()
+	if err != nil {
+		return Stored{}, err
+	}
+	if plain, err := w.MapSecrets(s.vault.Open); err == nil { // else a headers template is masked as a whole
+		w = plain
+	}
+	w.WebhookSecret = r.secret
+	secret, _ := s.vault.Open(r.secret) // "" has no public key
 	return Stored{
-		Webhook: w, Secret: r.secret != "", Version: r.version, Owner: r.owner,
+		Webhook: w.Masked(), Secret: r.secret != "", PublicKey: sender.PublicKey(secret), Version: r.version, Owner: r.owner,
 		Creation: time.UnixMicro(r.creation).UTC(), Modified: time.UnixMicro(r.modified).UTC(), ModifiedBy: r.modifiedBy,
 	}, nil
 }
 
 // compiled readies a stored webhook for sending, with its secrets.
-func (r *row) compiled(urls URLChecker) (*Compiled, error) {
-	stored, err := r.stored()
+func (s *Service) compiled(r *row) (*Compiled, error) {
+	stored, err := s.stored(r)
 	if err != nil {
 		return nil, err
 	}
-	c, err := Compile(stored.Webhook, urls)
+	c, err := s.compile(stored.Webhook)
 	if err != nil {
 		return nil, err
 	}
-	webhook := c.Webhook
+	stored.Webhook = c.Masked() // as it was normalised
 	c.Stored = stored
-	c.Webhook = webhook
-	if bool(c.EnableSecurity) && r.secret != "" {
-		c.secret = r.secret
-		if err := json.Unmarshal([]byte(r.secretsOld), &c.oldSecrets); err != nil {
-			return nil, wrap("stored webhook "+r.name, err)
-		}
+	if !bool(c.EnableSecurity) || r.secret == "" {
+		return c, nil
 	}
-	return c, nil
+	plain := *r
+	if err := plain.mapSigning(s.vault.Open); err != nil {
+		return nil, err
+	}
+	c.secret = plain.secret
+	return c, wrap("stored webhook "+r.name, json.Unmarshal([]byte(plain.secretsOld), &c.oldSecrets))
+}
+
+// compile checks and readies a webhook with what its masks stand for.
+func (s *Service) compile(w Webhook) (*Compiled, error) {
+	w, err := w.Unmasked()
+	if err == nil {
+		w, err = w.MapSecrets(s.vault.Open)
+	}
+	if err != nil {
+		return nil, err
+	}
+	return Compile(w, s.urls)
 }
 
 func load(ctx context.Context, db bun.IDB, name string) (row, error) {
@@ -135,7 +162,7 @@ func (s *Service) Get(ctx context.Context, name string) (Stored, error) {
 	if err != nil {
 		return Stored{}, err
 	}
-	return r.stored()
+	return s.stored(&r)
 }
 
 // Compiled returns a webhook ready to send, with its secrets.
@@ -144,16 +171,26 @@ func (s *Service) Compiled(ctx context.Context, name string) (*Compiled, error) 
 	if err != nil {
 		return nil, err
 	}
-	return r.compiled(s.urls)
+	return s.compiled(&r)
 }
 
-// CompileDraft readies a webhook that is not stored, for a preview.
+// CompileDraft readies a webhook that is not stored, for a preview: one made over a stored webhook has the secrets of that.
 func (s *Service) CompileDraft(w Webhook) (*Compiled, error) {
-	c, err := Compile(w, s.urls)
-	if err == nil && bool(c.EnableSecurity) && c.WebhookSecret != "" && !isMask(c.WebhookSecret) {
-		c.secret = c.WebhookSecret
+	given := w.WebhookSecret
+	if err := refuseSealed(w); err != nil {
+		return nil, err
 	}
-	return c, err
+	c, err := s.compile(w)
+	if err != nil || !bool(c.EnableSecurity) {
+		return c, err
+	}
+	if given == "" || isMask(given) {
+		if given, err = s.vault.Open(w.Signs()); err != nil {
+			return nil, inField("webhook_secret", err)
+		}
+	}
+	c.secret = given
+	return c, nil
 }
 
 // Insert stores a new webhook. It starts at the log's end: what happens from
@@ -190,6 +227,9 @@ func (s *Service) Insert(ctx context.Context, data []byte) (Stored, error) {
 
 // store inserts the row, with its place at the log's end.
 func (s *Service) store(ctx context.Context, tx bun.Tx, r *row) error {
+	if err := s.seal(r); err != nil {
+		return err
+	}
 	_, err := tx.ExecContext(ctx, "INSERT INTO webhooks ("+columns+") VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
 		r.name, r.data, r.secret, r.secretsOld, r.version, r.owner, r.creation, r.modified, r.modifiedBy)
 	if migrations.IsConflict(err) { // somebody was quicker
@@ -270,18 +310,23 @@ func (s *Service) updateOnce(ctx context.Context, name string, edit func(was *St
 			}
 		}
 		*r = row{name, r.data, old.secret, old.secretsOld, old.version + 1, old.owner, old.creation, r.modified, r.modifiedBy}
-		if given.Secret != nil && !isMask(*given.Secret) && *given.Secret != old.secret {
-			r.secret, r.secretsOld = *given.Secret, "[]"
+		if given.Secret != nil && !isMask(*given.Secret) {
+			if err := s.replaceSecret(r, *given.Secret); err != nil {
+				return err
+			}
 		}
 		if err := checkSigned(w, r.secret); err != nil {
 			return err
 		}
-		return r.update(ctx, tx)
+		return s.update(ctx, tx, r)
 	})
 }
 
 // update stores the row if it was of the version before until now.
-func (r *row) update(ctx context.Context, tx bun.Tx) error {
+func (s *Service) update(ctx context.Context, tx bun.Tx, r *row) error {
+	if err := s.seal(r); err != nil {
+		return err
+	}
 	res, err := tx.ExecContext(ctx, "UPDATE webhooks SET data = ?, secret = ?, secrets_old = ?, version = ?, modified = ?, modified_by = ? WHERE name = ? AND version = ?",
 		r.data, r.secret, r.secretsOld, r.version, r.modified, r.modifiedBy, r.name, r.version-1)
 	if err != nil {
@@ -304,12 +349,18 @@ func (s *Service) put(ctx context.Context, w Webhook, write func(ctx context.Con
 		return Stored{}, err
 	}
 	s.changed()
-	return r.stored()
+	return s.stored(&r)
 }
 
 // newRow compiles a webhook and makes the row of it.
 func (s *Service) newRow(ctx context.Context, w Webhook) (row, error) {
-	c, err := Compile(w, s.urls)
+	if s.noVault != nil {
+		return row{}, s.noVault
+	}
+	if err := refuseSealed(w); err != nil {
+		return row{}, err
+	}
+	c, err := s.compile(w)
 	if err != nil {
 		return row{}, err
 	}
@@ -392,85 +443,33 @@ func (s *Service) SetEnabled(ctx context.Context, name string, on bool) (Stored,
 	return s.Update(ctx, name, []byte(`{"enabled":0}`))
 }
 
-// SwitchOff disables a webhook if it is still of the given version: what an
+// SwitchOff disables a webhook, and keeps why, if it is still of the given version: what an
 // endpoint said of one definition is no reason to disable another. It reports
 // whether it did.
-func (s *Service) SwitchOff(ctx context.Context, name string, version int64) (bool, error) {
+func (s *Service) SwitchOff(ctx context.Context, name string, version int64, reason string) (bool, error) {
 	off := false
 	err := s.db.InTx(ctx, func(ctx context.Context, tx bun.Tx) error {
 		r, err := load(ctx, tx, name)
 		if err != nil || r.version != version {
 			return err
 		}
-		stored, err := r.stored()
+		w, err := r.definition()
 		if err != nil {
 			return err
 		}
-		stored.Enabled = false
-		data, err := encode(stored.Webhook)
+		w.Enabled, w.DisabledReason, w.DisabledAt = false, reason, s.now().UTC().Format(time.RFC3339)
+		data, err := encode(w)
 		if err != nil {
 			return err
 		}
 		r.data, r.version = string(data), r.version+1
 		r.modified, r.modifiedBy = s.now().UnixMicro(), doctype.Administrator
 		off = true
-		return r.update(ctx, tx)
+		return s.update(ctx, tx, &r)
 	})
 	if err != nil || !off {
 		return false, err
 	}
 	s.changed()
 	return true, nil
-}
-
-// again runs fn in a transaction until nobody came in between.
-func (s *Service) again(ctx context.Context, fn func(ctx context.Context, tx bun.Tx) error) error {
-	for try := 1; ; try++ {
-		if err := s.db.InTx(ctx, fn); !errors.Is(err, errStale) || try == maxTries {
-			return err
-		}
-	}
-}
-
-// RotateSecret gives a webhook a new secret ("" = a fresh random one) and
-// returns it, the only time it is shown. The one before goes on signing beside
-// it for RotationOverlap.
-func (s *Service) RotateSecret(ctx context.Context, name, secret string) (string, error) {
-	if secret == "" {
-		random := make([]byte, 32)
-		if _, err := rand.Read(random); err != nil {
-			return "", wrap("make secret", err)
-		}
-		secret = "whsec_" + base64.StdEncoding.EncodeToString(random)
-	}
-	if err := (&Compiled{Stored: Stored{Webhook: Webhook{WebhookSecret: secret}}}).checkSecret(); err != nil {
-		return "", err
-	}
-	now := s.now()
-	err := s.again(ctx, func(ctx context.Context, tx bun.Tx) error {
-		r, err := load(ctx, tx, name)
-		if err != nil {
-			return err
-		}
-		var old []oldSecret
-		if err := json.Unmarshal([]byte(r.secretsOld), &old); err != nil {
-			return wrap("stored webhook "+name, err)
-		}
-		if r.secret != "" {
-			old = append([]oldSecret{{r.secret, now.Add(RotationOverlap).UnixMicro()}}, old...)
-		}
-		old = slices.DeleteFunc(old, func(o oldSecret) bool { return o.Until <= now.UnixMicro() })
-		text, err := json.Marshal(old)
-		if err != nil {
-			return wrap("encode secrets", err)
-		}
-		r.secret, r.secretsOld, r.version = secret, string(text), r.version+1
-		r.modified, r.modifiedBy = now.UnixMicro(), doctype.UserOf(ctx).Name
-		return r.update(ctx, tx)
-	})
-	if err != nil {
-		return "", err
-	}
-	s.changed()
-	return secret, nil
 }

@@ -67,15 +67,22 @@ func TestService_only_the_version_that_failed_is_switched_off(t *testing.T) {
 		if _, err := s.Update(t.Context(), "w", []byte(`{"request_url":"https://mended.example/"}`)); err != nil {
 			t.Fatal(err)
 		}
-		if off, err := s.SwitchOff(t.Context(), "w", before.Version); off || err != nil {
+		if off, err := s.SwitchOff(t.Context(), "w", before.Version, "gone"); off || err != nil {
 			t.Errorf("an old version's failure switched the new one off: %v, %v", off, err)
 		}
 		now, err := s.Get(t.Context(), "w")
 		if err != nil || !bool(now.Enabled) {
 			t.Fatalf("%+v, %v", now, err)
 		}
-		if off, err := s.SwitchOff(t.Context(), "w", now.Version); !off || err != nil {
+		if off, err := s.SwitchOff(t.Context(), "w", now.Version, "gone"); !off || err != nil {
 			t.Errorf("%v, %v", off, err)
+		}
+		// Why stands in the webhook until it is enabled; nobody can say so himself.
+		for _, c := range []struct{ edit, reason string }{{`{"description":"x","disabled_reason":"mine"}`, "gone"}, {`{"enabled":1}`, ""}, {`{"enabled":0}`, ""}} {
+			w, err := s.Update(t.Context(), "w", []byte(c.edit))
+			if err != nil || w.DisabledReason != c.reason || (w.DisabledAt == "") != (c.reason == "") {
+				t.Errorf("after %s: off because of %q at %q, %v", c.edit, w.DisabledReason, w.DisabledAt, err)
+			}
 		}
 	})
 }

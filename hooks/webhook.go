@@ -2,7 +2,6 @@ package hooks
 
 import (
 	"fmt"
-	"strings"
 	"time"
 
 	"dochook/hooks/definition"
@@ -64,14 +63,11 @@ func wrap(doing string, err error) error {
 // Stored is a webhook with what is known of its making.
 type Stored struct {
 	Webhook
-	Secret     bool  // there is one
-	Version    int64 // grows with each edit
+	Secret     bool   // there is one
+	PublicKey  string // of an ed25519 secret, "" for others
+	Version    int64  // grows with each edit
 	Owner      string
 	Creation   time.Time
 	Modified   time.Time
 	ModifiedBy string
 }
-
-// isMask reports whether a secret is the asterisks that stand for one in
-// answers; sent back, they keep it.
-func isMask(s string) bool { return s != "" && strings.Trim(s, "*") == "" }

@@ -33,7 +33,7 @@ type OpenOptions struct {
 	Shared   bool         // SQLite: do not insist on being the only process (for tools that read)
 	Logger   *slog.Logger // nil discards
 
-	// Statements, if set, counts the statements sent to PostgreSQL, for benchmarks.
+	// Statements, if set, counts the statements sent to the database.
 	Statements *atomic.Int64
 }
 

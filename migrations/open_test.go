@@ -294,7 +294,7 @@ func TestSQLite_is_durable_and_readers_do_not_write(t *testing.T) {
 func TestPostgres_settings(t *testing.T) {
 	db := dbtest.New(t, dbtest.Postgres)
 	for name, want := range map[string]string{
-		"application_name": "dochook", "idle_in_transaction_session_timeout": "15s", "lock_timeout": "30s", "TimeZone": "UTC",
+		"application_name": "dochook", "idle_in_transaction_session_timeout": "5s", "lock_timeout": "30s", "TimeZone": "UTC",
 		"standard_conforming_strings": "on", "transaction_isolation": "read committed",
 	} {
 		var got string

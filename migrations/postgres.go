@@ -3,6 +3,7 @@ package migrations
 import (
 	"context"
 	"database/sql"
+	"database/sql/driver"
 	"errors"
 	"fmt"
 	"maps"
@@ -10,6 +11,7 @@ import (
 	"net/url"
 	"strconv"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -56,7 +58,7 @@ func postgresConfig(rawURL string) (*pgx.ConnConfig, error) {
 	params := map[string]string{
 		"application_name": "dochook",
 		// Frees the commit-order lock of a frozen process.
-		"idle_in_transaction_session_timeout": "15s",
+		"idle_in_transaction_session_timeout": "5s",
 		"lock_timeout":                        "30s",
 		"timezone":                            "UTC",
 		"client_encoding":                     "UTF8",
@@ -90,7 +92,7 @@ func whyInvalid(rawURL string) string {
 }
 
 func postgresPool(cfg *pgx.ConnConfig, conns int) *bun.DB {
-	pool := sql.OpenDB(stdlib.GetConnector(*cfg.Copy()))
+	pool := sql.OpenDB(stdlib.GetConnector(*cfg.Copy(), stdlib.OptionShouldPing((&doubt{}).ping), stdlib.OptionResetSession(dropClosed)))
 	pool.SetMaxOpenConns(conns)
 	pool.SetMaxIdleConns(conns)
 	pool.SetConnMaxIdleTime(5 * time.Minute)
@@ -121,4 +123,43 @@ func redactedPostgres(cfg *pgx.ConnConfig) string {
 		u.Host = net.JoinHostPort(cfg.Host, strconv.Itoa(int(cfg.Port)))
 	}
 	return u.String()
+}
+
+const (
+	restMost  = time.Second     // a connection that rested longer is asked whether it still lives
+	pingLimit = 2 * time.Second // and is taken for dead if it says nothing for so long
+
+	everRested = 365 * 24 * time.Hour
+)
+
+// doubt finds pooled connections that a network has dropped without a word, of which each would cost its user all the time it has. One
+// that does not answer makes dead of all that were last used before.
+type doubt struct{ since atomic.Int64 } // µs
+
+func (d *doubt) ping(ctx context.Context, p stdlib.ShouldPingParams) bool {
+	if p.IdleDuration <= restMost {
+		return false
+	}
+	now := time.Now()
+	gone, cancel := context.WithCancel(ctx)
+	cancel()
+	known := p.IdleDuration < everRested // else it is taken up for the first time, and nobody knows since when it rests
+	if known && now.Add(-p.IdleDuration).UnixMicro() < d.since.Load() {
+		_ = p.Conn.Close(gone) // without a goodbye
+		return false
+	}
+	ctx, cancel = context.WithTimeout(context.WithoutCancel(ctx), pingLimit) // a caller that goes away says nothing of the network
+	defer cancel()
+	if err := p.Conn.PgConn().Ping(ctx); err != nil {
+		d.since.Store(now.UnixMicro())
+		_ = p.Conn.Close(gone)
+	}
+	return false
+}
+
+func dropClosed(_ context.Context, conn *pgx.Conn) error {
+	if conn.IsClosed() {
+		return driver.ErrBadConn
+	}
+	return nil
 }

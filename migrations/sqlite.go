@@ -11,6 +11,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"github.com/gofrs/flock"
@@ -106,7 +107,7 @@ func sqlitePools(ctx context.Context, path string, o OpenOptions) (write, read *
 	for _, key := range []string{"_busy_timeout", "_error_rc", "_dqs"} {
 		w[key], r[key] = common[key], common[key]
 	}
-	if write, err = sqlitePool(path, w, 1); err != nil {
+	if write, err = sqlitePool(path, w, 1, o.Statements); err != nil {
 		return nil, nil, err
 	}
 	if err = probeSQLite(ctx, write, o.Shared); err != nil {
@@ -116,19 +117,19 @@ func sqlitePools(ctx context.Context, path string, o OpenOptions) (write, read *
 	if readers <= 0 {
 		readers = sqliteReaders
 	}
-	if read, err = sqlitePool(path, r, readers); err != nil {
+	if read, err = sqlitePool(path, r, readers, o.Statements); err != nil {
 		return nil, nil, errors.Join(err, write.Close())
 	}
 	return write, read, nil
 }
 
 // sqlitePool keeps every connection it ever opened: opening one reads the schema anew, and the writer's is the only one.
-func sqlitePool(path string, params url.Values, conns int) (*bun.DB, error) {
+func sqlitePool(path string, params url.Values, conns int, statements *atomic.Int64) (*bun.DB, error) {
 	name := filepath.ToSlash(path)
 	if !strings.HasPrefix(name, "/") {
 		name = "/" + name // C:/… on Windows, https://www.sqlite.org/uri.html
 	}
-	connector := &sqliteConnector{dsn: "file:" + (&url.URL{Path: name}).EscapedPath() + "?" + params.Encode()}
+	connector := &sqliteConnector{statements: statements, dsn: "file:" + (&url.URL{Path: name}).EscapedPath() + "?" + params.Encode()}
 	if err := connector.driver.RegisterScalarFunction("now_micros", 0, nowMicros); err != nil {
 		return nil, err
 	}
@@ -142,15 +143,20 @@ func sqlitePool(path string, params url.Values, conns int) (*bun.DB, error) {
 
 // sqliteConnector has a driver of its own, because functions are added to a driver, and the registered one is everybody's.
 type sqliteConnector struct {
-	driver sqlite.Driver
-	dsn    string
+	driver     sqlite.Driver
+	dsn        string
+	statements *atomic.Int64 // nil: nobody counts
 }
 
 func (c *sqliteConnector) Connect(ctx context.Context) (driver.Conn, error) {
 	if err := ctx.Err(); err != nil {
 		return nil, err
 	}
-	return c.driver.Open(c.dsn)
+	conn, err := c.driver.Open(c.dsn)
+	if own, ok := conn.(sqliteConn); ok && err == nil && c.statements != nil {
+		return &countingConn{own, c.statements}, nil
+	}
+	return conn, err
 }
 
 func (c *sqliteConnector) Driver() driver.Driver { return &c.driver }

@@ -3,15 +3,17 @@ package server
 import (
 	"cmp"
 	"context"
+	"database/sql"
 	"errors"
 	"fmt"
 	"log/slog"
 	"net"
 	"net/http"
-	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
 
+	"dochook/doctype"
 	"dochook/doctype/documents"
 	"dochook/doctype/eventlog"
 	"dochook/doctype/jobs"
@@ -19,10 +21,15 @@ import (
 	"dochook/hooks"
 	"dochook/hooks/courier"
 	"dochook/hooks/ledger"
+	"dochook/hooks/outbound"
+	"dochook/hooks/replay"
 	"dochook/hooks/sender"
 	"dochook/migrations"
 	"dochook/server/access"
+	"dochook/server/metrics"
 	"dochook/server/rest/feed"
+	"dochook/server/retention"
+	"dochook/server/trace"
 )
 
 // webhooksChannel tells other processes on the same PostgreSQL that webhooks or
@@ -35,6 +42,9 @@ type Options struct {
 	// FirstKey receives the token of the admin key that a first start makes,
 	// the only time it is shown. Default: it is lost.
 	FirstKey func(token string)
+	// Statements is what the database was opened with to count its SQL statements,
+	// for the metrics. Default: they are not told.
+	Statements *atomic.Int64
 }
 
 // App is the whole service on one database.
@@ -45,6 +55,7 @@ type App struct {
 	Webhooks  *hooks.Service
 	Ledger    *ledger.Store
 	Couriers  *courier.Engine
+	Replays   *replay.Service
 	Keys      *access.Service
 
 	db      *migrations.DB
@@ -52,12 +63,16 @@ type App struct {
 	log     *slog.Logger
 	options Options
 	handler http.Handler
+	metrics *metrics.Metrics
+	tracer  *trace.Tracer // nil: nothing is traced
 	feed    *feed.Broadcast
 	started time.Time
 
 	mu       sync.Mutex
-	cleanups []cleanup // run in reverse
+	cleanups []cleanup
 }
+
+const traces = "traces"
 
 type cleanup struct {
 	name string
@@ -76,20 +91,94 @@ func New(db *migrations.DB, config Config, o Options) (*App, error) {
 	if a.log == nil {
 		a.log = slog.New(slog.DiscardHandler)
 	}
+	if a.tracer, err = newTracer(config, a.log); err != nil {
+		return nil, err
+	}
+	if a.tracer, err = newTracer(config, a.log); err != nil {
+		return nil, err
+	}
 	a.Ledger = ledger.New(db)
-	a.Documents = documents.New(db, documents.Options{Logger: a.log, Committed: a.wake, Defined: a.announce})
-	a.Webhooks = hooks.New(db, guard, a.Ledger, hooks.Options{Changed: func() {
+	a.Documents = documents.New(db, documents.Options{Logger: a.log, Committed: a.wake, Logged: a.logged, Defined: a.announce})
+	a.Webhooks = hooks.New(db, guard, replay.Cursors{Store: a.Ledger}, hooks.Options{MasterKey: config.MasterKey, Changed: func() {
+		a.Couriers.Review()
+		a.announce()
+	}})
+	a.Replays = replay.New(db, a.Documents, a.Webhooks, a.Ledger, replay.Options{Logger: a.log, Changed: func() {
 		a.Couriers.Review()
 		a.announce()
 	}})
 	a.Scrapers = scrapers.New(db, scrapers.Options{})
 	a.Jobs = jobs.New(db, a.Documents, jobs.Options{Hooks: a.Webhooks, BaseURL: config.PublicURL, Idle: config.JobIdle})
+	a.metrics = a.newMetrics()
 	a.Couriers = courier.New(a.Documents.Log(), a.Webhooks, a.Ledger, guard, courier.Options{
-		Logger: a.log, Version: config.Version, Exclusive: !db.Postgres(), Pages: pages{a.Jobs, a.Documents},
+		Logger: a.log, Version: config.Version, Exclusive: !db.Postgres(), Pages: pages{a.Jobs, a.Documents}, Runs: a.Replays, Watcher: a.watcher(), Traceparent: a.traceparent(),
 	})
 	a.Keys = access.New(db, access.Options{Logger: a.log})
 	a.handler = a.routes()
 	return a, nil
+}
+
+func newTracer(config Config, log *slog.Logger) (*trace.Tracer, error) {
+	if config.OTLPEndpoint == "" {
+		return nil, nil //nolint:nilnil // as the field says
+	}
+	return trace.New(trace.Options{
+		Endpoint: config.OTLPEndpoint, Ratio: config.TraceRatio, Version: config.Version, Logger: log, Pass: outbound.WithTraceparent,
+	})
+}
+
+func (a *App) newMetrics() *metrics.Metrics {
+	o := metrics.Options{Version: a.config.Version, Database: "sqlite", Pools: map[string]*sql.DB{"write": a.db.Write.DB, "read": a.db.Read.DB}}
+	if a.db.Postgres() {
+		o.Database, o.Pools = "postgres", map[string]*sql.DB{"pool": a.db.Write.DB}
+	}
+	if a.options.Statements != nil {
+		o.Statements = a.options.Statements.Load
+	}
+	return metrics.New(metrics.Sources{
+		Log: a.Documents.Log(), Webhooks: a.Webhooks, Ledger: a.Ledger,
+		States: func() []courier.State { return a.Couriers.States() },
+	}, o)
+}
+
+// watcher hears of attempts.
+func (a *App) watcher() courier.Watcher {
+	if a.tracer == nil {
+		return a.metrics
+	}
+	return watchers{a.metrics, a.tracer}
+}
+
+// traceparent makes those of attempts, if they are traced.
+func (a *App) traceparent() func() string {
+	if a.tracer == nil {
+		return nil
+	}
+	return a.tracer.Traceparent
+}
+
+// logged counts events; metrics are made after the documents.
+func (a *App) logged(events []doctype.Event) { a.metrics.Logged(events) }
+
+// page hears of a page that is written.
+func (a *App) page(ctx context.Context, docType string) (inner context.Context, done func(*documents.PageResult, error)) {
+	start, end := time.Now(), func(int, error) {}
+	if a.tracer != nil {
+		ctx, end = a.tracer.Page(ctx, docType)
+	}
+	return ctx, func(r *documents.PageResult, err error) {
+		a.metrics.Wrote(r, time.Since(start), err)
+		end(r.Received, err)
+	}
+}
+
+type watchers []courier.Watcher
+
+// Attempted implements courier.Watcher.
+func (w watchers) Attempted(s courier.Seen) {
+	for _, each := range w {
+		each.Attempted(s)
+	}
 }
 
 // pages are the pages of jobs as couriers read them.
@@ -142,14 +231,23 @@ func (a *App) announce() {
 // Handler serves all doors.
 func (a *App) Handler() http.Handler { return a.handler }
 
-// Start makes the first key if there is none, takes up the couriers, and
-// returns. Stop ends what it started.
+// Start encrypts what secrets are not yet, makes the first key if there is none,
+// takes up the couriers, and returns. Stop ends what it started.
 func (a *App) Start(ctx context.Context) error {
+	if err := a.Webhooks.SealSecrets(ctx); err != nil { // a wrong master key is told before anything needs it
+		return err
+	}
 	if err := a.ensureKeys(ctx); err != nil {
 		return err
 	}
 	if err := a.Couriers.Open(ctx); err != nil {
 		return err
+	}
+	if a.tracer != nil {
+		if err := a.tracer.Start(ctx); err != nil {
+			return fmt.Errorf("start traces: %w", err)
+		}
+		a.onStop(traces, a.tracer.Stop)
 	}
 	a.started = time.Now()
 	run, cancel := context.WithCancel(context.WithoutCancel(ctx))
@@ -165,6 +263,9 @@ func (a *App) Start(ctx context.Context) error {
 		})
 	}
 	running.Go(func() { a.sweep(run) })
+	keep := a.config.Retention
+	keep.Logger = a.log
+	running.Go(func() { retention.New(a.Ledger, keep).Run(run) })
 	a.onStop("couriers", func(context.Context) error {
 		cancel()
 		running.Wait()
@@ -248,7 +349,7 @@ func (a *App) Run(ctx context.Context, l net.Listener, ready func(address string
 		err = nil
 	case err = <-served:
 	}
-	stop, cancel := context.WithTimeout(context.WithoutCancel(ctx), 30*time.Second)
+	stop, cancel := context.WithTimeout(context.WithoutCancel(ctx), 25*time.Second)
 	defer cancel()
 	return errors.Join(err, a.Stop(stop))
 }
@@ -270,17 +371,30 @@ func (a *App) onStop(name string, fn func(context.Context) error) {
 	a.cleanups = append(a.cleanups, cleanup{name, fn})
 }
 
-// Stop ends what Start and Serve began, last first: no new requests, then no
-// new attempts; what is in flight finishes and is written down.
+// Stop ends what Start and Serve began: no new requests and no new attempts;
+// what is in flight finishes and is written down.
 func (a *App) Stop(ctx context.Context) error {
 	a.mu.Lock()
 	cleanups := a.cleanups
 	a.cleanups = nil
 	a.mu.Unlock()
-	var errs []error
-	for _, c := range slices.Backward(cleanups) {
-		if err := c.fn(ctx); err != nil {
-			errs = append(errs, fmt.Errorf("stop %s: %w", c.name, err))
+	errs := make([]error, len(cleanups))
+	end := func(i int) {
+		if err := cleanups[i].fn(ctx); err != nil {
+			errs[i] = fmt.Errorf("stop %s: %w", cleanups[i].name, err)
+		}
+	}
+	// Side by side: requests that hang must not take the time that the attempts in flight have.
+	var ending sync.WaitGroup
+	for i, c := range cleanups {
+		if c.name != traces {
+			ending.Go(func() { end(i) })
+		}
+	}
+	ending.Wait()
+	for i, c := range cleanups {
+		if c.name == traces { // of what the others did last, too
+			end(i)
 		}
 	}
 	return errors.Join(errs...)

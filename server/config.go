@@ -10,6 +10,8 @@ import (
 
 	"dochook/hooks/sender"
 	"dochook/migrations"
+	"dochook/server/retention"
+	"dochook/server/trace"
 )
 
 // Config is what an operator can set. Each has a flag and an environment
@@ -21,8 +23,15 @@ type Config struct {
 	AdminToken  string        // key:secret, ensured at each start; DOCHOOK_ADMIN_TOKEN
 	PublicURL   string        // under which others reach the service, "" is http:// and Listen; DOCHOOK_PUBLIC_URL
 	JobIdle     time.Duration // an open job without a page for so long fails; 0 is 1 h; DOCHOOK_JOB_IDLE_TIMEOUT
+	MasterKey   string        // encrypts the secrets of webhooks at rest; DOCHOOK_MASTER_KEY alone, as a flag is seen by all of the machine
 	NoMigrate   bool          // leave the schema alone and refuse to start if it is not current
 	Version     string        // stands in the User-Agent
+
+	Retention retention.Options // how long what is over is kept; its Logger is the service's; DOCHOOK_KEEP_DELIVERED, _DEAD, _EVENTS, _RESULTS
+
+	MetricsPublic bool    // /metrics asks for no API key; DOCHOOK_METRICS_PUBLIC
+	OTLPEndpoint  string  // URL of an OpenTelemetry collector, OTLP over HTTP; "" traces nothing; DOCHOOK_OTLP_ENDPOINT
+	TraceRatio    float64 // share of traces kept, of those that no caller began; 0 is all, below 0 none; DOCHOOK_TRACE_RATIO
 }
 
 // Defaults of Config.
@@ -69,20 +78,56 @@ func (c Config) Check() error {
 	if err != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https" || u.RawQuery != "" || u.Fragment != "" {
 		return fmt.Errorf("the public URL %q is no http or https URL", c.PublicURL)
 	}
-	return nil
+	if c.TraceRatio > 1 {
+		return fmt.Errorf("the ratio of traces to keep is at most 1, not %g", c.TraceRatio)
+	}
+	if c.OTLPEndpoint == "" {
+		return nil
+	}
+	_, err = trace.CheckEndpoint(c.OTLPEndpoint)
+	return err
 }
 
-// Masked is the configuration as it may be shown: no password, no token.
+// kept is how long something is kept, in words; without a default of its own it is
+// the longest of the others.
+func kept(d, otherwise time.Duration) string {
+	switch {
+	case d < 0:
+		return "for ever"
+	case d > 0:
+		return d.String()
+	case otherwise > 0:
+		return otherwise.String()
+	}
+	return "as the others"
+}
+
+// mask stands for a secret that is set.
+const mask = "**********"
+
+// Masked is the configuration as it may be shown: no password, no token, no key.
 func (c Config) Masked() map[string]any {
 	c = c.withDefaults()
-	token := ""
+	token, master, ratio := "", "", c.TraceRatio
 	if c.AdminToken != "" {
 		key, _, _ := strings.Cut(c.AdminToken, ":")
-		token = key + ":**********"
+		token = key + ":" + mask
+	}
+	if c.MasterKey != "" {
+		master = mask
+	}
+	switch {
+	case ratio == 0:
+		ratio = 1
+	case ratio < 0:
+		ratio = 0
 	}
 	return map[string]any{
 		"listen": c.Listen, "database": migrations.Redact(c.Database), "allow_target": c.AllowTarget,
 		"admin_token": token, "migrate": !c.NoMigrate, "public_url": c.PublicURL, "job_idle_timeout": c.JobIdle.String(),
+		"master_key": master, "metrics_public": c.MetricsPublic, "otlp_endpoint": c.OTLPEndpoint, "trace_ratio": ratio,
+		"keep_delivered": kept(c.Retention.Delivered, retention.DefaultDelivered), "keep_dead": kept(c.Retention.Dead, retention.DefaultDead),
+		"keep_events": kept(c.Retention.Events, 0), "keep_results": kept(c.Retention.Results, retention.DefaultResults),
 	}
 }
 
@@ -94,7 +139,10 @@ func (c Config) Print(out io.Writer, asJSON bool) error {
 		e.SetIndent("", "  ")
 		return e.Encode(masked)
 	}
-	for _, key := range []string{"listen", "database", "allow_target", "admin_token", "migrate", "public_url", "job_idle_timeout"} {
+	for _, key := range []string{
+		"listen", "database", "allow_target", "admin_token", "master_key", "migrate", "public_url", "job_idle_timeout",
+		"keep_delivered", "keep_dead", "keep_events", "keep_results", "metrics_public", "otlp_endpoint", "trace_ratio",
+	} {
 		v := masked[key]
 		if list, ok := v.([]string); ok {
 			v = strings.Join(list, ", ")

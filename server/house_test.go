@@ -44,17 +44,29 @@ func house() []room {
 
 		{folder: "hooks/condition"},
 		{folder: "hooks/definition", may: []string{"doctype", "doctype/record", "mapping"}},
-		{folder: "hooks", may: []string{"doctype", "doctype/query", "doctype/record", "hooks/condition", "hooks/definition", "mapping", "mapping/format", "migrations"}},
+		{folder: "hooks", may: []string{
+			"doctype", "doctype/query", "doctype/record", "hooks/condition", "hooks/definition", "hooks/request", "hooks/resource", "hooks/sender", "hooks/vault", "mapping", "mapping/format", "migrations",
+		}},
+		{folder: "hooks/vault"},
+		{folder: "hooks/request", may: []string{"doctype/record", "hooks/definition"}},
+		{folder: "hooks/resource", may: []string{"doctype", "doctype/record"}},
 		{folder: "hooks/batch", may: []string{"doctype", "doctype/eventlog", "hooks"}},
-		{folder: "hooks/sender"},
+		{folder: "hooks/sender/mask"},
+		{folder: "hooks/sender/iprange"},
+		{folder: "hooks/sender/guard", may: []string{"hooks/sender/iprange", "hooks/sender/mask"}},
+		{folder: "hooks/sender", may: []string{"hooks/sender/guard", "hooks/sender/mask"}},
 		{folder: "hooks/ledger", may: []string{"doctype/query", "migrations", "migrations/rows"}},
-		{folder: "hooks/outbound", may: []string{"doctype", "hooks", "hooks/batch", "hooks/ledger", "hooks/sender", "mapping"}},
+		{folder: "hooks/outbound", may: []string{"doctype", "hooks", "hooks/batch", "hooks/ledger", "hooks/sender/...", "mapping"}},
 		{folder: "hooks/manual", may: []string{"doctype", "doctype/eventlog", "hooks", "hooks/batch", "hooks/ledger", "hooks/outbound", "hooks/sender"}},
 		{folder: "hooks/courier/endpoint"},
 		{folder: "hooks/courier/queue"},
 		{folder: "hooks/courier/feed", may: []string{"doctype", "doctype/eventlog"}},
 		{folder: "hooks/courier", may: []string{
 			"doctype", "doctype/eventlog", "doctype/record", "hooks", "hooks/batch", "hooks/courier/...", "hooks/ledger", "hooks/manual", "hooks/outbound", "hooks/sender",
+		}},
+
+		{folder: "hooks/replay", may: []string{
+			"doctype", "doctype/documents", "doctype/eventlog", "doctype/listing", "doctype/query", "hooks", "hooks/courier/feed", "hooks/ledger", "migrations", "migrations/rows",
 		}},
 
 		{folder: "server/ingest", may: []string{"server/ingest/body"}},
@@ -67,16 +79,25 @@ func house() []room {
 		{folder: "server/rest/feed", may: []string{"doctype", "doctype/eventlog", "server/web"}},
 		{folder: "server/rest/bulk", may: []string{"doctype/...", "server/ingest/...", "server/rest/rawjson", "server/web"}},
 		{folder: "server/rest/scraping", may: []string{"doctype/...", "server/rest/bulk", "server/rest/request", "server/web"}},
+		{folder: "server/rest/replays", may: []string{"hooks/replay", "server/rest/request", "server/web"}},
 		{folder: "server/rest/collection", may: []string{
 			"doctype/...", "hooks", "hooks/ledger", "hooks/courier", "mapping", "server/access", "server/rest/rawjson", "server/rest/request", "server/web",
 		}},
 		{folder: "server/rest", may: []string{"doctype/...", "hooks", "server/ingest", "server/rest/...", "server/web"}},
+		{folder: "server/rest/export", may: []string{"doctype/query", "doctype/record", "hooks/ledger", "server/rest/rawjson", "server/rest/request", "server/web"}},
+		{folder: "server/metrics", may: []string{"doctype", "doctype/documents", "doctype/eventlog", "doctype/query", "hooks", "hooks/courier", "hooks/ledger"}},
+		{folder: "server/trace", may: []string{"hooks/courier"}},
+		{folder: "server/retention", may: []string{"doctype/idempotency", "hooks/ledger"}},
+		{folder: "server/cli/build"},
+		{folder: "server/cli/deliveries", may: []string{"doctype/query", "fixtures/peer", "hooks/ledger", "server/rest/export"}},
 		{folder: "server/graph", may: []string{"doctype/...", "hooks", "server/rest/rawjson", "server/rest/request", "server/web"}},
-		{folder: "server", may: []string{"doctype/...", "hooks/...", "mapping", "migrations", "server/access", "server/graph", "server/ingest", "server/rest/...", "server/web"}},
+		{folder: "server", may: []string{"doctype/...", "hooks/...", "mapping", "migrations", "server/access", "server/graph", "server/ingest", "server/metrics", "server/rest/...", "server/retention", "server/trace", "server/web"}},
 
 		{folder: "fixtures", may: []string{"doctype/...", "fixtures/peer", "hooks", "migrations", "server"}},
 		{folder: "fixtures/definitions", may: []string{"doctype/...", "hooks"}},
 		{folder: "fixtures/peer"},
+		{folder: "fixtures/zoo"},
+		{folder: "fixtures/chaos"}, // tests only
 		{folder: "fixtures/demo", may: []string{"doctype", "doctype/record", "fixtures", "fixtures/peer", "fixtures/series", "migrations"}},
 		{folder: "fixtures/series"},
 		{folder: "fixtures/clients"}, // tests only
@@ -84,11 +105,14 @@ func house() []room {
 		{folder: "fixtures/example", may: []string{"doctype/...", "hooks", "hooks/courier", "migrations", "server"}},
 
 		// A room inside server that stands above it: the verbs of the program.
-		{folder: "server/cli", may: []string{"doctype/...", "fixtures/...", "hooks/...", "migrations", "server", "server/access", "server/cli/..."}},
+		{folder: "server/cli", may: []string{"doctype/...", "fixtures/...", "hooks/...", "migrations", "server", "server/access", "server/cli/...", "server/retention"}},
 		{folder: "server/cli/place", may: []string{
 			"doctype/...", "fixtures/definitions", "fixtures/peer", "hooks", "hooks/ledger", "hooks/sender", "migrations", "server/ingest",
 		}},
-		{folder: ".", may: []string{"fixtures", "migrations", "server", "server/cli"}},
+		{folder: "server/cli/again", may: []string{
+			"doctype/documents", "fixtures/peer", "hooks", "hooks/ledger", "hooks/replay", "hooks/sender", "migrations", "server/cli",
+		}},
+		{folder: ".", may: []string{"server/cli/again", "fixtures", "migrations", "server", "server/cli"}},
 	}
 }
 
@@ -103,7 +127,7 @@ func libraries() []library {
 	return []library{
 		{path: "github.com/gin-gonic/gin", rooms: []string{"server/..."}},
 		{path: "github.com/uptrace/bun", rooms: []string{
-			"doctype/...", "hooks", "hooks/ledger", "migrations", "migrations/rows", "server/access",
+			"doctype/...", "hooks", "hooks/ledger", "hooks/replay", "migrations", "migrations/rows", "server/access",
 		}, tests: []string{"fixtures/...", "server/..."}},
 		{path: "github.com/jackc/pgx/v5", rooms: []string{"migrations/..."}},
 		{path: "modernc.org/sqlite", rooms: []string{"migrations"}},
@@ -113,16 +137,21 @@ func libraries() []library {
 		{path: "github.com/tidwall/gjson", rooms: []string{"doctype/...", "mapping/...", "server/ingest"}, tests: []string{"fixtures/...", "server/..."}},
 		{path: "github.com/shopspring/decimal", rooms: []string{"doctype/..."}},
 		{path: "golang.org/x/text", rooms: []string{"doctype/..."}},
-		{path: "github.com/google/uuid", rooms: []string{"doctype/...", "hooks/courier"}},
+		{path: "github.com/google/uuid", rooms: []string{"doctype/...", "hooks/courier", "hooks/replay"}},
 
 		{path: "github.com/expr-lang/expr", rooms: []string{"hooks/condition"}},
 		{path: "golang.org/x/net/http/httpguts", rooms: []string{"hooks", "hooks/sender"}},
-		{path: "golang.org/x/net/idna", rooms: []string{"hooks/sender"}},
+		{path: "golang.org/x/net/idna", rooms: []string{"hooks/sender/guard"}},
 		{path: "golang.org/x/net/dns/dnsmessage", tests: []string{"hooks/sender"}},
 
+		{path: "golang.org/x/crypto", rooms: []string{"hooks/vault"}},
+		{path: "github.com/prometheus/client_golang", rooms: []string{"server/metrics"}},
+		{path: "go.opentelemetry.io/otel", rooms: []string{"server/trace"}},
+		{path: "go.opentelemetry.io/proto/otlp", rooms: []string{"server/trace"}},
+		{path: "google.golang.org/protobuf", rooms: []string{"server/trace"}},
 		{path: "github.com/graph-gophers/graphql-go", rooms: []string{"server/graph"}},
 		{path: "github.com/klauspost/compress", rooms: []string{"doctype/jobs/results", "server/ingest/body"}, tests: []string{"fixtures/...", "server/..."}},
-		{path: "github.com/alecthomas/kong", rooms: []string{".", "server/cli"}},
+		{path: "github.com/alecthomas/kong", rooms: []string{".", "server/cli"}, tests: []string{"server/cli/..."}},
 		{path: "github.com/schollz/progressbar/v3", rooms: []string{"server/cli"}},
 		{path: "golang.org/x/tools/txtar", rooms: []string{"fixtures"}},
 		{path: "github.com/mccutchen/go-httpbin/v2", tests: []string{"fixtures/..."}},

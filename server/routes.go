@@ -2,6 +2,7 @@ package server
 
 import (
 	"context"
+	"log/slog"
 	"net/http"
 	"strings"
 	"time"
@@ -14,7 +15,10 @@ import (
 	"dochook/server/rest"
 	"dochook/server/rest/bulk"
 	"dochook/server/rest/collection"
+	"dochook/server/rest/export"
+	"dochook/server/rest/replays"
 	"dochook/server/rest/scraping"
+	"dochook/server/trace"
 	"dochook/server/web"
 )
 
@@ -40,7 +44,9 @@ type handlers struct {
 	*rest.Handlers
 
 	scraping *scraping.Handlers
+	replays  *replays.Handlers
 	graph    *graph.Handler
+	export   *export.Handlers
 }
 
 // table is every route of the service.
@@ -55,9 +61,16 @@ func (a *App) table(h *handlers) []route {
 		{"GET", "/", web.Public, read, h.Root},
 		{"GET", "/healthz", web.Public, read, h.Healthz},
 		{"GET", "/readyz", web.Public, read, h.Readyz},
+		{"GET", "/metrics", a.metricsAccess(), read, a.metrics.Serve},
 
 		{"POST", "/api/ingest/:doctype", web.Writer, bulk, h.Ingest},
 		{"GET", "/api/events", web.Reader, stream, h.Events},
+		{"GET", "/api/export/deliveries", web.Admin, stream, h.export.Deliveries},
+
+		{"GET", "/api/replays", web.Admin, read, h.replays.List},
+		{"POST", "/api/replays", web.Admin, web.Limits{Body: 2 << 20, Timeout: actionTime}, h.replays.Create},
+		{"GET", "/api/replays/:id", web.Admin, read, h.replays.Get},
+		{"DELETE", "/api/replays/:id", web.Admin, end, h.replays.Cancel},
 
 		{"POST", "/graphql", web.Admin, web.Limits{Body: 256 << 10}, h.graph.Serve},
 		{"GET", "/graphql", web.Admin, read, h.graph.Serve},
@@ -110,9 +123,17 @@ func (a *App) table(h *handlers) []route {
 	}...)
 }
 
+// metricsAccess is who may scrape: names of webhooks stand in the metrics.
+func (a *App) metricsAccess() web.Access {
+	if a.config.MetricsPublic {
+		return web.Public
+	}
+	return web.Reader
+}
+
 // handlers makes the faces of the service.
 func (a *App) handlers() *handlers {
-	intake := bulk.New(a.Documents, a.Jobs)
+	intake := bulk.New(a.Documents, a.Jobs, bulk.Options{Page: a.page})
 	return &handlers{
 		Handlers: rest.New(rest.Services{
 			Services: collection.Services{
@@ -122,8 +143,10 @@ func (a *App) handlers() *handlers {
 			Bulk:   intake,
 			Schema: func(ctx context.Context) error { return migrations.Check(ctx, a.db) },
 		}, rest.Options{Version: a.config.Version, Feed: a.feed}),
+		replays:  replays.New(a.Replays),
 		scraping: scraping.New(scraping.Services{Scrapers: a.Scrapers, Jobs: a.Jobs, Bulk: intake}, scraping.Options{BaseURL: a.config.PublicURL}),
 		graph:    graph.New(graph.Services{Webhooks: a.Webhooks, Scrapers: a.Scrapers}, graph.Options{Logger: a.log}),
+		export:   export.New(a.Ledger),
 	}
 }
 
@@ -139,7 +162,13 @@ func (a *App) routes() http.Handler {
 	e.RedirectFixedPath = false
 	e.HandleMethodNotAllowed = true
 	e.ContextWithFallback = false
-	r := web.NewResponder(a.Keys, web.Options{Logger: a.log})
+	log := a.log
+	e.Use(a.metrics.Requests())
+	if a.tracer != nil {
+		e.Use(a.tracer.Requests())
+		log = slog.New(trace.Handler(log.Handler()))
+	}
+	r := web.NewResponder(a.Keys, web.Options{Logger: log})
 	e.NoRoute(r.NoRoute())
 	e.NoMethod(r.NoMethod())
 	for _, row := range a.table(a.handlers()) {

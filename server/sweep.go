@@ -30,6 +30,11 @@ func (a *App) sweep(ctx context.Context) {
 		if err := a.SweepInline(ctx); err != nil && ctx.Err() == nil {
 			a.log.Warn("cannot remove webhooks of ended jobs", "error", err)
 		}
+		if n%expireEvery == 0 {
+			if err := a.Replays.Sweep(ctx); err != nil && ctx.Err() == nil {
+				a.log.Warn("cannot sweep replays", "error", err)
+			}
+		}
 		if n%expireEvery != 0 && a.config.JobIdle > expireEvery*sweepDelay {
 			continue
 		}

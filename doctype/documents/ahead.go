@@ -8,10 +8,9 @@ import (
 	"runtime"
 	"runtime/debug"
 	"slices"
-	"sync"
-	"sync/atomic"
 
 	"dochook/doctype"
+	"dochook/doctype/group"
 	"dochook/doctype/listing"
 	"dochook/doctype/stored"
 )
@@ -34,6 +33,8 @@ func (p *prepared) knows(i int, scraper string) bool {
 // that a caller can do it while the page before it is. Records, Mode and Run.Scraper must stay as they are. What others write until
 // then counts as written after the records that were found unchanged; for what the caller itself writes there is [Page.Behind].
 func (s *Service) Prepare(ctx context.Context, docType string, p *Page) error {
+	ctx, cancel := context.WithTimeout(ctx, pageTimeout)
+	defer cancel()
 	def, err := s.Definition(ctx, docType)
 	if err != nil {
 		return err
@@ -130,33 +131,11 @@ func (c *checking) all(ctx context.Context) error {
 			return err
 		}
 	}
-	var next atomic.Int64
-	next.Store(int64(from))
-	var failed error
-	var once sync.Once
-	work := func() {
-		for {
-			to := int(next.Add(together))
-			if to-together >= len(c.records) {
-				return
-			}
-			if err := c.some(ctx, to-together, min(to, len(c.records))); err != nil {
-				once.Do(func() { failed = err })
-				return
-			}
-		}
-	}
 	workers := runtime.GOMAXPROCS(0)
 	if c.known != nil {
 		workers++
 	}
-	var others sync.WaitGroup
-	for range min(workers, (len(c.records)-from+together-1)/together) - 1 {
-		others.Go(work)
-	}
-	work()
-	others.Wait()
-	return failed
+	return group.Chunks(len(c.records)-from, together, workers, func(start, end int) error { return c.some(ctx, from+start, from+end) })
 }
 
 // sample goes through the first records, and leaves known nil if most of them are news.

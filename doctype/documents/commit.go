@@ -19,6 +19,7 @@ const (
 	maxTries     = 8
 	groupWrites  = 512              // single writes committed together at most
 	groupTimeout = 30 * time.Second // of one grouped transaction
+	pageTimeout  = 30 * time.Second // of a page's
 )
 
 // txn is one write transaction: what it has logged so far and will tell after
@@ -136,6 +137,9 @@ func (s *Service) committed(ctx context.Context, t *txn) {
 			}
 		}
 		s.notify(names)
+		if s.logged != nil {
+			s.logged(t.events)
+		}
 	}
 	if len(t.after) > 0 {
 		after := func() {

@@ -50,7 +50,7 @@ func loadDocType(ctx context.Context, db bun.IDB, name string) (Stored, error) {
 	if errors.Is(err, sql.ErrNoRows) {
 		return Stored{}, doctype.Errorf(doctype.CodeNotFound, "", "DocType %q not found", name)
 	}
-	return s, err
+	return s, unavailable(err)
 }
 
 // DocType returns one stored DocType; not_found if there is none.

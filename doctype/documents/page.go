@@ -94,6 +94,8 @@ type PageResult struct {
 // WritePage writes a page in one transaction with its events. Bad records are
 // rejected alone; a name that comes twice is written once, as it came last.
 func (s *Service) WritePage(ctx context.Context, docType string, p Page) (PageResult, error) {
+	ctx, cancel := context.WithTimeout(ctx, pageTimeout)
+	defer cancel()
 	def, err := s.Definition(ctx, docType)
 	if err != nil {
 		return PageResult{}, err
@@ -141,6 +143,8 @@ func (s *Service) WritePage(ctx context.Context, docType string, p Page) (PageRe
 // Answered returns the answer that a page got when it came before under its
 // Idempotency-Key, with Repeated set; it is not set when the page is new.
 func (s *Service) Answered(ctx context.Context, p Page) (PageResult, error) {
+	ctx, cancel := context.WithTimeout(ctx, pageTimeout)
+	defer cancel()
 	var result PageResult
 	err := s.inTx(ctx, func(ctx context.Context, t *txn) (err error) {
 		result, err = t.answered(ctx, p)

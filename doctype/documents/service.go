@@ -26,6 +26,8 @@ type Options struct {
 	// Committed is called after each commit with the DocTypes that have new
 	// events, on the writer's goroutine: it must not block. Default: nothing.
 	Committed func(doctypes []string)
+	// Logged is called after each commit with the events that it put into the log, as Committed. Default: nothing.
+	Logged func(events []doctype.Event)
 	// Defined is called after a DocType was made, changed or deleted. Default: nothing.
 	Defined func()
 	// DefinitionTTL is how long another process may go on with a DocType that
@@ -41,6 +43,7 @@ type Service struct {
 	now      func() time.Time
 	log      *slog.Logger
 	notify   func([]string)
+	logged   func([]doctype.Event)
 	defined  func()
 	seen     func(ctx context.Context, tx bun.Tx, docType string, names []string) error
 	triggers *trigger.Registry
@@ -50,7 +53,7 @@ type Service struct {
 
 // New returns a Service on db; it starts nothing.
 func New(db *migrations.DB, o Options) *Service {
-	s := &Service{db: db, events: eventlog.New(db), now: o.Now, notify: o.Committed, defined: o.Defined}
+	s := &Service{db: db, events: eventlog.New(db), now: o.Now, notify: o.Committed, logged: o.Logged, defined: o.Defined}
 	s.log = cmp.Or(o.Logger, slog.New(slog.DiscardHandler))
 	s.defs = definitions.New(cmp.Or(max(o.DefinitionTTL, 0), 5*time.Second))
 	if s.now == nil {

@@ -38,6 +38,13 @@ func (l *Log) Head(ctx context.Context) (int64, error) {
 	return head, Unavailable(wrap("read the log's end", err))
 }
 
+// First is the position of the first event that is kept, 0 for an empty log.
+func (l *Log) First(ctx context.Context) (int64, error) {
+	var first int64
+	err := l.db.Read.QueryRowContext(ctx, "SELECT coalesce(min(pos), 0) FROM events").Scan(&first)
+	return first, Unavailable(wrap("read the log's beginning", err))
+}
+
 // Range selects events: after < pos <= upto (0 = the end), of one DocType ("" =
 // all), at most limit of them, and none after Bytes of records were read (0 = no
 // bound).

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 
+	"dochook/doctype"
 	"dochook/doctype/jobs/results"
 )
 
@@ -24,6 +25,9 @@ func (s *Service) Rows(ctx context.Context, id string, start, limit int64) ([]Ro
 	if err != nil || limit <= 0 || start >= j.Rows {
 		return nil, j.Rows, err
 	}
+	if err := s.kept(ctx, &j); err != nil {
+		return nil, j.Rows, err
+	}
 	var out []Row
 	err = results.Each(ctx, s.docs.Reader(ctx), id, start, func(r Row) error {
 		if out = append(out, r); int64(len(out)) == limit {
@@ -39,8 +43,24 @@ func (s *Service) Rows(ctx context.Context, id string, start, limit int64) ([]Ro
 
 // EachRow calls fn for each accepted record of a job, in order.
 func (s *Service) EachRow(ctx context.Context, id string, fn func(Row) error) error {
-	if _, err := s.Get(ctx, id); err != nil {
+	j, err := s.Get(ctx, id)
+	if err != nil {
+		return err
+	}
+	if err := s.kept(ctx, &j); err != nil {
 		return err
 	}
 	return results.Each(ctx, s.docs.Reader(ctx), id, 0, fn)
+}
+
+// kept refuses to show the results of a job whose first page has been removed.
+func (s *Service) kept(ctx context.Context, j *Job) error {
+	if j.Rows == 0 {
+		return nil
+	}
+	first, err := results.First(ctx, s.docs.Reader(ctx), j.ID)
+	if err != nil || first == 1 {
+		return err
+	}
+	return doctype.Errorf(doctype.CodeExpired, "", "the results of job %s have been removed", j.ID)
 }

@@ -256,3 +256,19 @@ func TestColumns_every_id_that_was_sent_leads_to_its_field(t *testing.T) {
 		}
 	})
 }
+
+// Retention removes the pages of a job in steps: what is left then is not its results.
+func TestRows_that_have_been_removed(t *testing.T) {
+	each(t, func(t *testing.T, h *house) {
+		f := h.feed(t, "", "")
+		j := f.create(t, full)
+		f.page(t, j.ID, "a")
+		f.page(t, j.ID, "b")
+		if _, err := h.db.Write.ExecContext(t.Context(), "DELETE FROM job_pages WHERE page = 1"); err != nil {
+			t.Fatal(err)
+		}
+		_, _, err := f.jobs.Rows(t.Context(), j.ID, 0, 10)
+		wantCode(t, err, "expired")
+		wantCode(t, f.jobs.EachRow(t.Context(), j.ID, func(jobs.Row) error { return nil }), "expired")
+	})
+}

@@ -49,7 +49,7 @@ func (s Sources) Cut(ctx context.Context, c *hooks.Compiled, anchor *doctype.Eve
 	cutter := c.NewCutter()
 	var page hooks.Page
 	collect := c.Format == hooks.FormatRows
-	err := s.each(ctx, c, anchor, whole(anchor), func(p hooks.Piece) {
+	err := s.each(ctx, c, anchor, whole(), func(p hooks.Piece) {
 		cutter.Add(p)
 		if collect {
 			page.Records = append(page.Records, p.Data)
@@ -74,7 +74,7 @@ func (s Sources) Render(ctx context.Context, c *hooks.Compiled, anchor *doctype.
 	if !alone(anchor) {
 		span := part
 		if c.Format == hooks.FormatRows { // every record of the page names columns
-			span = whole(anchor)
+			span = whole()
 		}
 		err := s.each(ctx, c, anchor, span, func(p hooks.Piece) {
 			if c.Format == hooks.FormatRows {
@@ -111,12 +111,7 @@ func alone(anchor *doctype.Event) bool {
 	return anchor.Event == doctype.JobStarted
 }
 
-func whole(anchor *doctype.Event) hooks.Part {
-	if anchor.Event == doctype.JobData {
-		return hooks.Part{From: 0, To: 1 << 62}
-	}
-	return hooks.Part{From: 1, To: 1 << 62}
-}
+func whole() hooks.Part { return hooks.Part{From: 0, To: 1 << 62} }
 
 // each calls fn for what concerns the webhook between a part's ends. A condition that fails leaves its record out; it is an error
 // when nothing else is left.

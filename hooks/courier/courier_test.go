@@ -60,7 +60,7 @@ func newReceiver(t *testing.T, answer func(a arrived, seen int) int) *receiver {
 		r.mu.Unlock()
 		status := http.StatusOK
 		if r.answer != nil {
-			status = r.answer(a, seen)
+			status = max(r.answer(a, seen), http.StatusOK)
 		}
 		w.WriteHeader(status)
 		r.came <- a
@@ -109,6 +109,11 @@ func (p pages) Heading(ctx context.Context, docType, _ string) (hooks.Page, erro
 
 func build(t *testing.T, db *migrations.DB) *house {
 	t.Helper()
+	return buildWith(t, db, courier.Options{})
+}
+
+func buildWith(t *testing.T, db *migrations.DB, o courier.Options) *house {
+	t.Helper()
 	guard, err := sender.NewGuard([]string{"127.0.0.0/8"})
 	if err != nil {
 		t.Fatal(err)
@@ -117,7 +122,8 @@ func build(t *testing.T, db *migrations.DB) *house {
 	h.docs = documents.New(db, documents.Options{Committed: func(d []string) { h.engine.Wake(d) }})
 	h.hooks = hooks.New(db, guard, h.ledger, hooks.Options{Changed: func() { h.engine.Review() }})
 	h.jobs = jobs.New(db, h.docs, jobs.Options{Hooks: h.hooks})
-	h.engine = courier.New(h.docs.Log(), h.hooks, h.ledger, guard, courier.Options{Exclusive: !db.Postgres(), Pages: pages{h.jobs}})
+	o.Exclusive, o.Pages = !db.Postgres(), pages{h.jobs}
+	h.engine = courier.New(h.docs.Log(), h.hooks, h.ledger, guard, o)
 	return h
 }
 

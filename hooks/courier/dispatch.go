@@ -6,6 +6,7 @@ import (
 
 	"dochook/hooks/courier/queue"
 	"dochook/hooks/ledger"
+	"dochook/hooks/outbound"
 )
 
 // dispatch starts attempts while there is something to send and room for it.
@@ -78,6 +79,8 @@ func (w *walker) load(ctx context.Context, due []*queue.Chain[*shipment]) error 
 		positions[i] = ch.Head.key.Pos
 		byPos[ch.Head.key.Pos] = ch.Head
 	}
+	ctx, cancel := context.WithTimeout(ctx, storeLimit)
+	defer cancel()
 	entries, err := w.feed.At(ctx, positions)
 	if err != nil {
 		return err
@@ -126,6 +129,17 @@ func (w *walker) start(ctx context.Context, sh *shipment) {
 
 func (w *walker) work(ctx context.Context) {
 	for sh := range w.outgoing {
-		w.results <- safely(ctx, w.target, sh)
+		w.results <- w.ship(ctx, sh)
 	}
+}
+
+// ship makes one attempt, under a traceparent of its own if attempts are traced.
+func (w *walker) ship(ctx context.Context, sh *shipment) outcome {
+	if w.trace == nil {
+		return safely(ctx, w.target, sh)
+	}
+	parent := w.trace()
+	o := safely(outbound.WithTraceparent(ctx, parent), w.target, sh)
+	o.parent = parent
+	return o
 }

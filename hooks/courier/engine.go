@@ -27,8 +27,9 @@ const (
 	renewDelay   = 2 * time.Second
 	reviewDelay  = 2 * time.Second // how often all webhooks are looked at even if nothing was heard of a change
 	claimDelay   = time.Second     // between attempts to take over what others hold
+	storeLimit   = 5 * time.Second // of one use of the database: a connection that has gone silent may never say so
 	leaseMargin  = 7 * time.Second // beyond the longest attempt
-	stopPatience = 25 * time.Second
+	stopPatience = 22 * time.Second
 )
 
 // Options of an Engine; the zero value is ready for use.
@@ -41,6 +42,9 @@ type Options struct {
 	Pages batch.Pages
 	// Watcher hears of every attempt. Default: nobody.
 	Watcher Watcher
+	// Traceparent makes the W3C traceparent that one attempt is sent with; [Seen] names it. It is called from many goroutines.
+	// Default: attempts carry none.
+	Traceparent func() string
 	// Runs are the replays and backfills to be walked. Default: none.
 	Runs Runs
 	// Exclusive says that no other process can have the database open: all
@@ -63,9 +67,6 @@ type Runs interface {
 	Active(ctx context.Context) ([]Run, error)
 }
 
-// RunWalker is the name of a run's walker, under which its cursor and deliveries are kept.
-func RunWalker(id, webhook string) string { return ledger.RunWalker(id, webhook) }
-
 // Engine runs a walker for every enabled webhook and every subscriber.
 type Engine struct {
 	*manual.Desk
@@ -77,6 +78,7 @@ type Engine struct {
 	sources  batch.Sources
 	log      *slog.Logger
 	watcher  Watcher
+	trace    func() string // nil: nothing is traced
 	runs     Runs
 	agent    string
 	free     bool
@@ -102,7 +104,7 @@ type running struct {
 // New returns an Engine; it starts nothing.
 func New(events *eventlog.Log, webhooks *hooks.Service, store *ledger.Store, guard *sender.Guard, o Options) *Engine {
 	e := &Engine{
-		events: events, webhooks: webhooks, store: store, guard: guard, sources: batch.Sources{Log: events, Pages: o.Pages}, log: o.Logger, watcher: o.Watcher, runs: o.Runs, free: o.Exclusive,
+		events: events, webhooks: webhooks, store: store, guard: guard, sources: batch.Sources{Log: events, Pages: o.Pages}, log: o.Logger, watcher: o.Watcher, trace: o.Traceparent, runs: o.Runs, free: o.Exclusive,
 		owner: uuid.NewString(), subscribers: map[string]*subscriberTarget{}, running: map[string]*running{}, paces: map[string]*endpoint.Pace{}, review: make(chan struct{}, 1),
 	}
 	if e.log == nil {
@@ -275,6 +277,8 @@ func (e *Engine) round(ctx context.Context) {
 }
 
 func (e *Engine) wants(ctx context.Context) (map[string]wanted, error) {
+	ctx, cancel := context.WithTimeout(ctx, storeLimit)
+	defer cancel()
 	active, broken, err := e.webhooks.Active(ctx)
 	if err != nil {
 		return nil, err
@@ -300,7 +304,7 @@ func (e *Engine) wants(ctx context.Context) (map[string]wanted, error) {
 	}
 	for i := range runs {
 		if c := byName[runs[i].Webhook]; c != nil { // a disabled webhook's waits
-			out[RunWalker(runs[i].ID, c.Name)] = e.wanted(c, &runs[i])
+			out[ledger.RunWalker(runs[i].ID, c.Name)] = e.wanted(c, &runs[i])
 		}
 	}
 	return out, nil
@@ -311,7 +315,7 @@ func (e *Engine) wanted(c *hooks.Compiled, run *Run) wanted {
 	pace := e.pace(c)
 	w := wanted{version: c.Version, timeout: time.Duration(c.Timeout) * time.Second, run: run}
 	w.target = func() target {
-		client := sender.NewClient(sender.ClientOptions{Guard: e.guard, MaxConns: c.MaxInFlight})
+		client := sender.NewClient(sender.ClientOptions{Guard: e.guard, MaxConns: c.MaxInFlight, RootCAs: c.CertPool(), Certificate: c.ClientCertificate()})
 		return &webhookTarget{outbound.New(c, client, e.agent, e.sources), pace, run, e.sources}
 	}
 	if run != nil {
@@ -325,8 +329,8 @@ func (e *Engine) pace(c *hooks.Compiled) *endpoint.Pace {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	p := e.paces[c.Name]
-	if p.Rate() != rateOf(c) {
-		p = endpoint.NewPace(rateOf(c))
+	if p.Rate() != c.MaxPerSecond {
+		p = endpoint.NewPace(c.MaxPerSecond)
 		e.paces[c.Name] = p
 	}
 	return p
@@ -335,7 +339,9 @@ func (e *Engine) pace(c *hooks.Compiled) *endpoint.Pace {
 func (e *Engine) start(ctx context.Context, name string, want wanted) {
 	before := time.Now()
 	ttl := want.timeout + leaseMargin
-	lease, ok, err := e.store.Claim(ctx, name, e.owner, ttl)
+	claimCtx, cancel := context.WithTimeout(ctx, storeLimit)
+	defer cancel()
+	lease, ok, err := e.store.Claim(claimCtx, name, e.owner, ttl)
 	if err != nil {
 		if ctx.Err() == nil {
 			e.log.Warn("cannot claim a lease", "walker", name, "error", err)
@@ -348,7 +354,7 @@ func (e *Engine) start(ctx context.Context, name string, want wanted) {
 	t := want.target()
 	s := t.settings()
 	w := &walker{
-		name: name, target: t, settings: s, store: e.store, watcher: e.watcher, log: e.log, lease: lease, base: before,
+		name: name, target: t, settings: s, store: e.store, watcher: e.watcher, trace: e.trace, log: e.log, lease: lease, base: before,
 		wake: make(chan struct{}, 1), busy: map[string][]*shipment{},
 		outgoing: make(chan *shipment, s.inFlight+1), results: make(chan outcome, s.inFlight+1), fetched: make(chan fetch, 1), flushed: make(chan error, 1),
 	}
@@ -385,7 +391,10 @@ func (e *Engine) walk(stop, hard context.Context, r *running) {
 		e.switchOff(context.WithoutCancel(stop), t.Webhook, r.walker.off)
 	}
 	if err == nil {
-		if err = e.store.Release(context.WithoutCancel(stop), r.walker.lease); err == nil {
+		release, cancel := context.WithTimeout(context.WithoutCancel(stop), storeLimit)
+		err = e.store.Release(release, r.walker.lease)
+		cancel()
+		if err == nil {
 			e.Review()
 			return
 		}
@@ -409,7 +418,7 @@ func (e *Engine) finish(ctx context.Context, walker string, run *Run) {
 func (e *Engine) switchOff(ctx context.Context, c *hooks.Compiled, reason string) {
 	ctx, cancel := context.WithTimeout(ctx, 5*time.Second)
 	defer cancel()
-	off, err := e.webhooks.SwitchOff(ctx, c.Name, c.Version)
+	off, err := e.webhooks.SwitchOff(ctx, c.Name, c.Version, reason)
 	switch {
 	case err != nil: // the next attempt will be told the same
 		e.log.Error("cannot disable webhook", "webhook", c.Name, "reason", reason, "error", err)
@@ -437,7 +446,7 @@ func (e *Engine) renew(ctx context.Context) {
 	for name, r := range e.running {
 		if generation, ok := held[name]; ok && generation == r.walker.lease.Generation {
 			r.walker.leaseEnd.Store(int64(before.Sub(r.walker.base) + r.walker.lease.TTL))
-			r.walker.clock.Store(now - before.Sub(r.walker.base).Microseconds())
+			r.walker.clock.Store(max(r.walker.clock.Load(), now-before.Sub(r.walker.base).Microseconds()))
 			continue
 		}
 		select {
@@ -469,5 +478,3 @@ func (e *Engine) stopAll(ctx context.Context) {
 		}
 	}
 }
-
-func rateOf(*hooks.Compiled) float64 { return 0 }

@@ -32,7 +32,11 @@ func (w *walker) flush(ctx context.Context, all bool) {
 	w.inFlush, w.flushing = w.batch, true
 	w.batch, w.first = ledger.Batch{PausedUntil: w.batch.PausedUntil}, time.Time{}
 	b := w.inFlush
-	go func() { w.flushed <- w.store.Flush(ctx, w.lease, b) }()
+	go func() {
+		ctx, cancel := context.WithTimeout(ctx, storeLimit)
+		defer cancel()
+		w.flushed <- w.store.Flush(ctx, w.lease, b)
+	}()
 }
 
 // afterFlush takes in how the flush went; lost means another process walks now.
@@ -101,6 +105,9 @@ func (w *walker) nap() time.Duration {
 			delay = cursorDelay
 		}
 		d = min(d, max(w.first.Add(delay).Sub(now), w.flushAt.Sub(now)))
+	}
+	if w.stale {
+		d = min(d, w.shown.Add(showDelay).Sub(now))
 	}
 	if w.paused.After(now) {
 		return max(min(d, w.paused.Sub(now)), time.Millisecond)

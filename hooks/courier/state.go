@@ -20,6 +20,8 @@ type Seen struct {
 	HTTP   int           // status; 0 = no answer
 	Took   time.Duration // of the attempt
 	Since  time.Duration // from the event's commit to the attempt's begin; 0 = not a first attempt
+
+	Traceparent string // that it was sent with; "" = none
 }
 
 // State is how a walker stands.
@@ -49,7 +51,7 @@ func (w *walker) watch(o *outcome, status string) {
 	if w.watcher == nil {
 		return
 	}
-	s := Seen{Walker: w.name, Status: status, Class: "none", Reason: o.reason, HTTP: o.attempt.Status, Took: o.attempt.Duration}
+	s := Seen{Walker: w.name, Status: status, Class: "none", Reason: o.reason, HTTP: o.attempt.Status, Took: o.attempt.Duration, Traceparent: o.parent}
 	if o.attempt.Class() != sender.Delivered || o.attempt.Status != 0 || o.verdict == delivered {
 		s.Class = classes[o.verdict]
 	}
@@ -65,7 +67,7 @@ func (w *walker) watch(o *outcome, status string) {
 // show makes known how the walker stands, now and then.
 func (w *walker) show() {
 	now := time.Now()
-	if now.Sub(w.shown) < showDelay {
+	if w.stale = now.Sub(w.shown) < showDelay; w.stale {
 		return
 	}
 	w.shown = now

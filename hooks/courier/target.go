@@ -2,7 +2,6 @@ package courier
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
 	"runtime/debug"
 	"strconv"
@@ -62,6 +61,7 @@ type outcome struct {
 	request []byte // to be stored if the delivery goes on; nil = it is
 	parts   []hooks.Part
 	trouble string // for the log alone
+	parent  string // the traceparent it was sent with; "" = none
 }
 
 // target is where a walker's events go.
@@ -153,7 +153,7 @@ func (t *webhookTarget) ship(ctx context.Context, sh *shipment) outcome {
 	o.reason = string(o.attempt.Reason)
 	o.verdict = verdictOf(&o.attempt)
 	if !stored && (o.verdict == again || o.verdict == gone) {
-		o.request, _ = json.Marshal(request) // strings and bytes always encode
+		o.request, _ = request.Keep() // strings and bytes always encode
 	}
 	return o
 }

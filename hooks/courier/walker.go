@@ -75,10 +75,12 @@ type walker struct {
 	off      string // why the webhook is to be switched off when the walker has ended; "" = it is not
 	debug    bool   // attempts that went well are logged too
 	watcher  Watcher
+	trace    func() string
 
 	last  int64 // place of the last entry there will ever be; 0 = the feed has no end
 	seen  atomic.Pointer[State]
 	shown time.Time // when seen was set
+	stale bool      // something may have happened since
 }
 
 // source is where a walker's entries come from.
@@ -172,6 +174,8 @@ func (w *walker) recover(ctx context.Context) error {
 	if w.lease.PausedUntil > w.lease.Now {
 		w.paused = time.Now().Add(time.Duration(w.lease.PausedUntil-w.lease.Now) * time.Microsecond)
 	}
+	ctx, cancel := context.WithTimeout(ctx, storeLimit)
+	defer cancel()
 	waiting, err := w.store.Waiting(ctx, w.name)
 	if err != nil {
 		return err
@@ -182,7 +186,7 @@ func (w *walker) recover(ctx context.Context) error {
 		if ch := w.chains.Of(sh.order); ch != nil {
 			w.chains.Behind(ch, sh)
 		} else {
-			w.chains.Hold(sh, r.DueAt)
+			w.chains.Hold(sh, min(r.DueAt, w.lease.Now+w.settings.policy.Longest().Microseconds()))
 		}
 	}
 	if w.tried, err = w.store.Beyond(ctx, w.name, w.lease.Pos); err != nil || !w.settings.batched {
@@ -205,6 +209,8 @@ func (w *walker) read(ctx context.Context) {
 		limit = 1 // a probe
 	}
 	go func() {
+		ctx, cancel := context.WithTimeout(ctx, storeLimit)
+		defer cancel()
 		b, err := w.feed.After(ctx, after, limit)
 		w.fetched <- fetch{b, err}
 	}()

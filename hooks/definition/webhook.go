@@ -55,8 +55,8 @@ type Batch struct {
 	MaxBytes   int    `json:"max_bytes,omitempty"`   // default 1 MiB
 }
 
-// Webhook is a webhook as defined and answered, in Frappe's field names. The
-// secret is written only: it is never in a Webhook that comes out.
+// Webhook is a webhook as defined and answered, in Frappe's field names. Its secrets are written only: one that comes out is
+// [Webhook.Masked], and the secret it signs with is not in it at all.
 type Webhook struct {
 	Name             string        `json:"name"`
 	Description      string        `json:"description,omitempty"`
@@ -81,14 +81,25 @@ type Webhook struct {
 	// EventNames are what bodies call events, by the event's own name; others keep the names of their format.
 	EventNames map[string]string `json:"event_names,omitempty"`
 	// EventFields are the fields listed with events that no field can restrict, kept for who wrote them.
-	EventFields    map[string][]string `json:"event_fields,omitempty"`
-	Scraper        string              `json:"scraper,omitempty"` // only events of its jobs
-	Job            string              `json:"job,omitempty"`     // only events of this job, which brought the webhook along
-	MaxInFlight    int                 `json:"max_in_flight"`
-	Ordering       string              `json:"ordering"`
-	Retry          Retry               `json:"retry"`
-	EnableSecurity Check               `json:"enable_security"`
-	WebhookSecret  string              `json:"webhook_secret,omitempty"`
+	EventFields map[string][]string `json:"event_fields,omitempty"`
+	// DisabledReason is why, and DisabledAt when (RFC 3339), it was switched off by what its endpoint answered: gone after a 410,
+	// failing after too many failures for too long. Both are only told, and over when it is enabled.
+	DisabledReason string  `json:"disabled_reason,omitempty"`
+	DisabledAt     string  `json:"disabled_at,omitempty"`
+	Scraper        string  `json:"scraper,omitempty"` // only events of its jobs
+	Job            string  `json:"job,omitempty"`     // only events of this job, which brought the webhook along
+	MaxInFlight    int     `json:"max_in_flight"`
+	MaxPerSecond   float64 `json:"max_per_second,omitempty"` // requests; 0 is no limit
+	Ordering       string  `json:"ordering"`
+	Retry          Retry   `json:"retry"`
+	EnableSecurity Check   `json:"enable_security"`
+	WebhookSecret  string  `json:"webhook_secret,omitempty"`
+	// Of https, all in PEM: whom to trust instead of the system's authorities, and what to show an endpoint that asks.
+	CACertificate     string `json:"ca_certificate,omitempty"`
+	ClientCertificate string `json:"client_certificate,omitempty"` // with the chain behind it, if there is one
+	ClientKey         string `json:"client_key,omitempty"`         // a secret
+
+	behind *Webhook // what the masks of this one stand for; nil where there are none
 }
 
 const (
@@ -96,6 +107,7 @@ const (
 	maxTimeout      = 20
 	defaultInFlight = 32
 	maxInFlight     = 256
+	maxPerSecond    = 10_000
 	maxAttempts     = 100
 	maxRetryDelay   = 7 * 24 * 3600
 )
@@ -104,12 +116,8 @@ const (
 var ignoredMembers = []string{
 	"doctype", "owner", "creation", "modified", "modified_by", "docstatus", "idx", "__islocal", "__unsaved",
 	"background_jobs_queue", "html_condition", "meets_condition", "preview_document", "preview_request_body",
-	"naming_series", "_user_tags", "_comments", "_assign", "_liked_by", "version", "lag",
+	"naming_series", "disabled_reason", "disabled_at", "_user_tags", "_comments", "_assign", "_liked_by", "version", "lag", "public_key",
 }
-
-// Members that a later version uses; a webhook that sets one is refused rather
-// than sent without it.
-var unsupportedMembers = []string{"max_per_second", "ca_certificate", "client_certificate"}
 
 // Parse reads a webhook over base: members absent from data keep base's value.
 // Members nobody knows are refused by name.
@@ -119,15 +127,10 @@ func Parse(base Webhook, data []byte) (Webhook, error) {
 		return base, errorf(CodeInvalid, "", "a webhook is a JSON object")
 	}
 	known := MemberNames()
-	for name, raw := range members {
+	for name := range members {
 		switch {
 		case slices.Contains(known, name):
 		case slices.Contains(ignoredMembers, name):
-			delete(members, name)
-		case slices.Contains(unsupportedMembers, name):
-			if v := strings.TrimSpace(string(raw)); v != "null" && v != "0" && v != "false" && v != `""` && v != "[]" && v != "{}" {
-				return base, errorf(CodeInvalid, name, "is not supported by this version")
-			}
 			delete(members, name)
 		default:
 			return base, errorf(CodeInvalid, name, "a webhook has no such field")
@@ -159,6 +162,9 @@ func Parse(base Webhook, data []byte) (Webhook, error) {
 		return base, errorf(CodeInvalid, "job", "is set for the webhook that a job brings along, and by it alone")
 	}
 	w.refitBatch(&base)
+	if w.Enabled {
+		w.DisabledReason, w.DisabledAt = "", ""
+	}
 	// A client that sends the whole webhook back may have changed only the one
 	// of the two that it knows.
 	if hasDocEvent && w.WebhookDocEvent != "" && (!hasEvents || w.WebhookDocEvent != base.WebhookDocEvent && slices.Equal(w.Events, base.Events)) {
@@ -197,6 +203,8 @@ func shapeOf(name string) string {
 		return ": it is a list of {key, value}"
 	case "webhook_data":
 		return ": it is a list of {fieldname, key}"
+	case "ca_certificate", "client_certificate", "client_key":
+		return ": it is a text in PEM"
 	default:
 		return ""
 	}
@@ -237,7 +245,8 @@ func MemberNames() []string {
 	return []string{
 		"name", "description", "enabled", "webhook_doctype", "webhook_docevent", "events", "fields", "condition", "request_url",
 		"is_dynamic_url", "request_method", "request_structure", "timeout", "webhook_headers", "webhook_data", "webhook_json",
-		"format", "max_in_flight", "ordering", "retry", "enable_security", "webhook_secret",
+		"format", "max_in_flight", "max_per_second", "ordering", "retry", "enable_security", "webhook_secret",
+		"ca_certificate", "client_certificate", "client_key",
 		"headers_template", "batch", "only_changed", "event_names", "event_fields", "scraper", "job",
 	}
 }
@@ -344,6 +353,9 @@ func (w *Webhook) normaliseNumbers() error {
 	}
 	if w.MaxInFlight < 1 || w.MaxInFlight > maxInFlight {
 		return errorf(CodeInvalid, "max_in_flight", "is 1 to %d", maxInFlight)
+	}
+	if !(w.MaxPerSecond >= 0 && w.MaxPerSecond <= maxPerSecond) {
+		return errorf(CodeInvalid, "max_per_second", "is more than 0 and at most %d, or 0 for no limit", maxPerSecond)
 	}
 	if w.Retry.Attempts < 0 || w.Retry.Attempts > maxAttempts {
 		return errorf(CodeInvalid, "retry.attempts", "is 1 to %d", maxAttempts)

@@ -69,27 +69,34 @@ type Delivery struct {
 	Detail     Detail
 }
 
-// Detail is what people want to know of an attempt; stored as JSON.
+// Detail is what people want to know of an attempt; stored as JSON. Of a delivered one it holds the short part only, since there is
+// one for each delivery. Its URL and headers carry no secrets.
 type Detail struct {
-	Method       string              `json:"method,omitempty"`
-	URL          string              `json:"url,omitempty"`
-	Bytes        int                 `json:"bytes"`          // of the body sent
-	Part         json.RawMessage     `json:"part,omitempty"` // of a batch
-	Webhook      int64               `json:"webhook_version,omitempty"`
-	EventPos     int64               `json:"event_pos,omitempty"` // of the event in the log, where it is not the delivery's
-	Address      string              `json:"address,omitempty"`
-	TLSVersion   string              `json:"tls_version,omitempty"`
-	Reused       bool                `json:"reused,omitempty"` // the connection
-	DNSUS        int64               `json:"dns_us,omitempty"`
-	ConnectUS    int64               `json:"connect_us,omitempty"`
-	TLSUS        int64               `json:"tls_us,omitempty"`
-	FirstByteUS  int64               `json:"first_byte_us,omitempty"`
-	Limit        string              `json:"limit,omitempty"`
-	Error        string              `json:"error,omitempty"`
-	RetryAfterUS int64               `json:"retry_after_us,omitempty"`
-	Headers      map[string][]string `json:"response_headers,omitempty"`
-	Body         string              `json:"response_body,omitempty"`
-	Note         string              `json:"note,omitempty"`
+	Method          string              `json:"method,omitempty"`
+	URL             string              `json:"url,omitempty"`
+	RequestHeaders  map[string][]string `json:"request_headers,omitempty"` // unless delivered
+	Bytes           int                 `json:"bytes"`                     // of the body sent
+	BodySHA256      string              `json:"body_sha256,omitempty"`     // of the body sent, in hexadecimal; unless delivered
+	Part            json.RawMessage     `json:"part,omitempty"`            // of a batch
+	Webhook         int64               `json:"webhook_version,omitempty"`
+	EventPos        int64               `json:"event_pos,omitempty"` // of the event in the log, where it is not the delivery's
+	Address         string              `json:"address,omitempty"`
+	Addresses       int                 `json:"addresses,omitempty"` // that the host name resolved to
+	TLSVersion      string              `json:"tls_version,omitempty"`
+	CertificateEnds string              `json:"certificate_ends,omitempty"` // RFC 3339, UTC; once for each connection, and of a refused one
+	Reused          bool                `json:"reused,omitempty"`           // the connection
+	Phase           string              `json:"phase,omitempty"`            // how far it came without an answer: queue dns connect tls write headers
+	DNSUS           int64               `json:"dns_us,omitempty"`
+	ConnectUS       int64               `json:"connect_us,omitempty"`
+	TLSUS           int64               `json:"tls_us,omitempty"`
+	FirstByteUS     int64               `json:"first_byte_us,omitempty"`
+	Limit           string              `json:"limit,omitempty"` // which one fired: dns connect tls headers body total header_bytes body_bytes
+	Error           string              `json:"error,omitempty"`
+	RetryAfterUS    int64               `json:"retry_after_us,omitempty"`
+	Headers         map[string][]string `json:"response_headers,omitempty"`
+	BytesRead       int                 `json:"bytes_read,omitempty"` // of the response body
+	Body            string              `json:"response_body,omitempty"`
+	Note            string              `json:"note,omitempty"` // about Body
 }
 
 // Attempt is one try of a delivery that did not end it, or a resend.

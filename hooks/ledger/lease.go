@@ -83,7 +83,7 @@ func (s *Store) Claim(ctx context.Context, walker, owner string, ttl time.Durati
 	var from, paused sql.NullInt64
 	now := s.db.NowMicros()
 	err = s.db.Write.QueryRowContext(ctx, `UPDATE cursors SET lease_owner = ?, generation = generation + 1, lease_ttl = ?, lease_until = `+now+` + ?
-		WHERE walker = ? AND (lease_until <= `+now+` OR lease_owner = ?) RETURNING generation, pos, failures, failing_since, paused_until, `+now,
+		WHERE walker = ? AND (lease_until <= `+now+` OR lease_until > `+now+` + lease_ttl + 5000000 OR lease_owner = ?) RETURNING generation, pos, failures, failing_since, paused_until, `+now,
 		owner, ttl.Microseconds(), ttl.Microseconds(), walker, owner).Scan(&l.Generation, &l.Pos, &l.Failures, &from, &paused, &l.Now)
 	if errors.Is(err, sql.ErrNoRows) {
 		return l, false, nil

@@ -217,7 +217,7 @@ func (s *Store) Requests(ctx context.Context, walker string, positions []int64) 
 type Lag struct {
 	Walker      string
 	Pos         int64
-	Events      int64 // entries of the log beyond the cursor
+	Events      int64 // positions of the log beyond the cursor; on PostgreSQL some of them may have no entry
 	OldestAt    int64 // µs of the first of them; 0 = none
 	Retries     int64
 	Failures    int64
@@ -226,9 +226,10 @@ type Lag struct {
 
 // Lags returns how far each walker is behind.
 func (s *Store) Lags(ctx context.Context) ([]Lag, error) {
-	rows, err := s.db.Read.QueryContext(ctx, `SELECT c.walker, c.pos, (SELECT count(*) FROM events e WHERE e.pos > c.pos),
+	rows, err := s.db.Read.QueryContext(ctx, `SELECT c.walker, c.pos, CASE WHEN c.pos < h.pos THEN h.pos - c.pos ELSE 0 END,
 		coalesce((SELECT e.at FROM events e WHERE e.pos > c.pos ORDER BY e.pos LIMIT 1), 0),
-		(SELECT count(*) FROM retries r WHERE r.walker = c.walker), c.failures, coalesce(c.paused_until, 0) FROM cursors c ORDER BY c.walker`)
+		(SELECT count(*) FROM retries r WHERE r.walker = c.walker), c.failures, coalesce(c.paused_until, 0)
+		FROM cursors c CROSS JOIN (SELECT coalesce(max(pos), 0) AS pos FROM events) h ORDER BY c.walker`)
 	if err != nil {
 		return nil, wrap("read lags", err)
 	}

@@ -103,7 +103,7 @@ func (d *Desk) Try(ctx context.Context, c *hooks.Compiled, ev *doctype.Event) (l
 }
 
 func (d *Desk) oneOff(c *hooks.Compiled, sources batch.Sources) *outbound.Target {
-	return outbound.New(c, sender.NewClient(sender.ClientOptions{Guard: d.guard, MaxConns: 1}), d.agent, sources)
+	return outbound.New(c, sender.NewClient(sender.ClientOptions{Guard: d.guard, MaxConns: 1, RootCAs: c.CertPool(), Certificate: c.ClientCertificate()}), d.agent, sources)
 }
 
 func attemptOf(id string, n int64, a *sender.Attempt, r *hooks.Request) ledger.Attempt {

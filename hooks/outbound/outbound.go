@@ -14,7 +14,6 @@ import (
 	"dochook/doctype"
 	"dochook/hooks"
 	"dochook/hooks/batch"
-	"dochook/hooks/ledger"
 	"dochook/hooks/sender"
 	"dochook/mapping"
 )
@@ -64,12 +63,11 @@ func refuse(k Kind, reason string, err error) *Refusal {
 func (t *Target) Make(ctx context.Context, ev *doctype.Event, kept []byte) (r *hooks.Request, stored bool, no *Refusal) {
 	var part *hooks.Part
 	if kept != nil {
-		r = new(hooks.Request)
-		if err := json.Unmarshal(kept, r); err == nil {
-			if r.URL != "" {
-				return r, true, nil
+		if restored, err := Safely(func() (hooks.Request, error) { return t.Webhook.Restore(kept, ev) }); err == nil {
+			if restored.URL != "" {
+				return &restored, true, nil
 			}
-			part = r.Part
+			part = restored.Part
 		}
 	}
 	if ev.Hops >= hooks.MaxHops {
@@ -189,9 +187,12 @@ func clientText(err error) string {
 	return "the request could not be made"
 }
 
-// Send signs and makes one attempt.
+// Send signs and makes one attempt. A traceparent of ctx (WithTraceparent) goes with it.
 func (t *Target) Send(ctx context.Context, id string, r *hooks.Request) sender.Attempt {
 	h := t.Headers(id, time.Now(), r)
+	if parent, ok := ctx.Value(traceparentKey{}).(string); ok {
+		h[headerTraceparent] = []string{parent}
+	}
 	return t.client.Send(ctx, sender.Request{
 		Method: r.Method, URL: r.URL, Header: h, Body: r.Body,
 		Timeout: time.Duration(t.Webhook.Timeout) * time.Second,
@@ -207,19 +208,6 @@ func (t *Target) Headers(id string, at time.Time, r *hooks.Request) http.Header 
 	h["Webhook-Timestamp"] = []string{strconv.FormatInt(at.Unix(), 10)}
 	sender.Sign(h, id, at, r.Body, t.Webhook.Secrets(at))
 	return h
-}
-
-// Detail is what people want to know of an attempt.
-func Detail(a *sender.Attempt, r *hooks.Request) ledger.Detail {
-	d := ledger.Detail{
-		Part: partOf(r), Method: r.Method, URL: r.Host(), Bytes: len(r.Body), Address: a.Address, TLSVersion: a.TLSVersion, Reused: a.Reused,
-		DNSUS: a.DNS.Microseconds(), ConnectUS: a.Connect.Microseconds(), TLSUS: a.TLS.Microseconds(), FirstByteUS: a.FirstByte.Microseconds(),
-		Limit: a.Limit, Error: a.Error, RetryAfterUS: a.RetryAfter.Microseconds(), Note: a.BodyNote, Body: string(a.ResponseBody),
-	}
-	if len(a.ResponseHeader) > 0 {
-		d.Headers = a.ResponseHeader
-	}
-	return d
 }
 
 // PartOf is the part that was stored of a batch, nil if none was.

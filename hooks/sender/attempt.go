@@ -22,8 +22,23 @@ const (
 	ReasonReset Reason = "reset"
 	// ReasonTimeout is a limit in time; Attempt.Limit says which.
 	ReasonTimeout Reason = "timeout"
-	// ReasonTLS is a failed handshake or a certificate that does not hold.
+	// ReasonTLS is a failed handshake, or a certificate that does not hold, for none of the reasons below. A handshake
+	// that takes too long is ReasonTimeout with LimitTLS.
 	ReasonTLS Reason = "tls"
+	// ReasonTLSExpired is a certificate whose time is over.
+	ReasonTLSExpired Reason = "tls_expired"
+	// ReasonTLSNotYetValid is a certificate whose time has not come.
+	ReasonTLSNotYetValid Reason = "tls_not_yet_valid"
+	// ReasonTLSHost is a certificate for another host.
+	ReasonTLSHost Reason = "tls_wrong_host"
+	// ReasonTLSAuthority is a certificate signed by nobody we trust; self-signed ones are among them.
+	ReasonTLSAuthority Reason = "tls_unknown_authority"
+	// ReasonTLSPlain is plain HTTP where the URL says https.
+	ReasonTLSPlain Reason = "tls_plain_http"
+	// ReasonTLSClient is a client certificate that was demanded and not given, or given and refused.
+	ReasonTLSClient Reason = "tls_client_certificate"
+	// ReasonTLSVersion is an endpoint without TLS 1.2 and 1.3.
+	ReasonTLSVersion Reason = "tls_version"
 	// ReasonBlocked is an address the Guard refused.
 	ReasonBlocked Reason = "blocked"
 	// ReasonProtocol is an answer that is not HTTP, too long a head, a status outside 100–599, or 101.
@@ -59,6 +74,16 @@ const (
 	LimitBodyBytes   = "body_bytes"
 )
 
+// Values of Attempt.Phase, in order.
+const (
+	PhaseQueue   = "queue" // waiting for a free connection
+	PhaseDNS     = "dns"
+	PhaseConnect = "connect"
+	PhaseTLS     = "tls"
+	PhaseWrite   = "write"   // sending the request
+	PhaseHeaders = "headers" // waiting for the answer's status and headers
+)
+
 // Attempt is everything known about one request. Times are zero for phases that did not happen, such as DNS on
 // a connection that was reused.
 type Attempt struct {
@@ -72,6 +97,8 @@ type Attempt struct {
 	FirstByte time.Duration
 	// Address is the IP address and port that was dialled or tried last.
 	Address string
+	// Addresses is how many addresses the name resolved to; 0 without a look-up.
+	Addresses int
 	// TLSVersion is such as "TLS 1.3"; empty without TLS.
 	TLSVersion string
 	// CertificateExpiry is when the endpoint's certificate ends; known for one that was refused, too.
@@ -79,6 +106,13 @@ type Attempt struct {
 	// Reused tells that the connection had carried a request before. A reset on such a connection may only mean
 	// that the endpoint closed it as idle.
 	Reused bool
+	// URL is the one that was called, without secrets (package mask); empty if it can not be called.
+	URL string
+	// RequestHeader is the Header of the Request, secrets included.
+	RequestHeader http.Header
+	// Phase is how far an attempt without an answer came, one of the Phase constants; empty if it has one, and
+	// if nothing was tried.
+	Phase string
 	// Status is the HTTP status, or 0 when there was none.
 	Status int
 	// Reason is empty exactly when Status is 200–299.
@@ -90,9 +124,11 @@ type Attempt struct {
 	Error string
 	// RetryAfter is the wait asked for by a Retry-After header of an answer that is not a success, 0–24 h; 0 when there is none.
 	RetryAfter time.Duration
-	// ResponseHeader holds at most 8 KiB of printable text, names in alphabetical order as long as they fit; cookies and the query
-	// of Location are masked. It is nil for a delivered attempt without a response body.
+	// ResponseHeader holds at most 64 values and 8 KiB of printable text, names in alphabetical order as long as they fit; cookies and
+	// the query of Location are masked. It is nil for a delivered attempt without a response body.
 	ResponseHeader http.Header
+	// BytesRead is how much of the response body was read.
+	BytesRead int
 	// ResponseBody is the beginning of the body, at most 16 KiB, valid UTF-8 without control characters but
 	// tab and line breaks.
 	ResponseBody []byte
@@ -140,7 +176,8 @@ func (a Attempt) Class() Class {
 		if a.Status >= 200 && a.Status <= 299 {
 			return Delivered
 		}
-	case ReasonDNS, ReasonRefused, ReasonUnreachable, ReasonReset, ReasonTimeout, ReasonTLS, ReasonBlocked,
+	case ReasonDNS, ReasonRefused, ReasonUnreachable, ReasonReset, ReasonTimeout, ReasonBlocked,
+		ReasonTLS, ReasonTLSExpired, ReasonTLSNotYetValid, ReasonTLSHost, ReasonTLSAuthority, ReasonTLSPlain, ReasonTLSClient, ReasonTLSVersion,
 		ReasonProtocol, ReasonRedirect, ReasonStatus, ReasonThrottled, ReasonCanceled:
 	}
 	return Retry

@@ -17,7 +17,7 @@ func BenchmarkSend(b *testing.B) {
 		"body": "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 11\r\n\r\n{\"ok\":true}",
 	} {
 		body := []byte(strings.Repeat("x", 500))
-		url := serve(b, cheap(text)).url
+		url := serve(b, cheap(text)).URL()
 		b.Run(name+"/send", func(b *testing.B) {
 			c := NewClient(ClientOptions{MaxConns: n, Guard: loopback(b)})
 			defer c.Close()
@@ -65,7 +65,7 @@ func cheap(text string) func(*session) {
 	return func(s *session) {
 		for {
 			for { // to the end of the head.
-				line, err := s.r.ReadSlice('\n')
+				line, err := s.Reader.ReadSlice('\n')
 				if err != nil {
 					return
 				}
@@ -73,7 +73,7 @@ func cheap(text string) func(*session) {
 					break
 				}
 			}
-			if _, err := s.r.Discard(500); err != nil {
+			if _, err := s.Reader.Discard(500); err != nil {
 				return
 			}
 			if _, err := s.Write(answer); err != nil {

@@ -2,51 +2,49 @@ package sender
 
 import (
 	"context"
-	"crypto/tls"
-	"crypto/x509"
 	"errors"
 	"io"
 	"net"
 	"strings"
 	"syscall"
 	"time"
+
+	"dochook/hooks/sender/mask"
 )
 
 // fail makes the attempt a failure; text need not be safe.
 func (a *Attempt) fail(reason Reason, text string) {
 	a.Reason = reason
-	a.Error = safeText(text, maxErrorBytes)
+	a.Error = mask.Text(text, maxErrorBytes)
 }
 
-// explain turns an error of the transport into a reason. ctx is the attempt's own context.
-func (f *flight) explain(ctx context.Context, a *Attempt, err error) {
+// explain turns the error of an attempt into a reason. ctx is the one given to Send.
+func (f *flight) explain(ctx context.Context, a *Attempt, host string, err error) {
+	a.Phase = phaseNames[f.reached()]
 	var de *dialError
-	if f.conn == nil && errors.As(err, &de) {
+	if errors.As(err, &de) {
 		i := de.info
-		a.DNS, a.Connect, a.TLS, a.Address, a.CertificateExpiry = i.dns, i.connect, i.tls, i.address, i.expiry
+		a.DNS, a.Connect, a.TLS, a.Address, a.Addresses, a.CertificateExpiry = i.dns, i.connect, i.tls, i.address, i.addresses, i.expiry
+		a.Phase = phaseNames[de.phase]
 	}
-	if ctx.Err() != nil {
-		if errors.Is(context.Cause(ctx), errTimeUp) {
-			a.timeUp(f.reached())
-		} else {
-			a.fail(ReasonCanceled, "stopped before an answer came")
-		}
-		return
+	switch {
+	case ctx.Err() != nil:
+		a.fail(ReasonCanceled, "stopped before an answer came")
+	case de != nil:
+		a.explainDial(host, de)
+	default:
+		a.explainExchange(err, f, host)
 	}
-	if de != nil {
-		a.explainDial(f.host, de)
-		return
-	}
-	a.explainExchange(err)
 }
 
-// reached returns the phase. net/http says a small request is written when it only stands in its buffer.
+var phaseNames = [...]string{inQueue: PhaseQueue, inDNS: PhaseDNS, inConnect: PhaseConnect, inTLS: PhaseTLS, inWrite: PhaseWrite, inHeaders: PhaseHeaders}
+
+// reached returns the phase.
 func (f *flight) reached() int32 {
-	phase := f.phase.Load()
-	if phase == inHeaders && f.conn != nil && f.conn.written.Load() == f.mark {
-		return inWrite
+	if f.firstByte > 0 {
+		return inHeaders
 	}
-	return phase
+	return f.phase.Load()
 }
 
 // timeUp records that time ran out in a phase.
@@ -80,7 +78,7 @@ func (a *Attempt) explainDial(host string, de *dialError) {
 	case errors.As(de.err, &dns):
 		a.fail(ReasonDNS, "host name "+host+": "+dns.Err)
 	case de.phase == inTLS:
-		a.fail(ReasonTLS, tlsText(de.err))
+		a.explainTLS(host, de.err, de.info.asked)
 	case errors.Is(de.err, syscall.ECONNREFUSED):
 		a.fail(ReasonRefused, "connection refused by "+a.Address)
 	case errors.Is(de.err, syscall.ECONNRESET):
@@ -91,49 +89,28 @@ func (a *Attempt) explainDial(host string, de *dialError) {
 }
 
 // explainExchange is for errors after the connection stood.
-func (a *Attempt) explainExchange(err error) {
+func (a *Attempt) explainExchange(err error, f *flight, host string) {
 	text := err.Error()
 	switch {
-	case strings.Contains(text, "net/http: invalid header"): // net/http has no name for these two.
-		a.fail(ReasonInvalidRequest, strings.TrimPrefix(text, "net/http: "))
-	case strings.Contains(text, "response headers exceeded"):
+	case isTimeout(err):
+		a.timeUp(f.reached())
+	case errors.Is(err, errHeadTooLong):
 		a.Limit = LimitHeaderBytes
 		a.fail(ReasonProtocol, "the answer's headers are longer than 64 KiB")
 	case isAlert(err):
-		a.fail(ReasonTLS, tlsText(err))
+		a.explainTLS(host, err, f.asked())
 	case errors.Is(err, syscall.ECONNRESET), errors.Is(err, syscall.EPIPE), errors.Is(err, net.ErrClosed),
-		errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF),
-		strings.Contains(text, "server closed idle connection"):
+		errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF):
+		if f.asked() == certificateMissing { // the alert that says so is lost with the connection now and then.
+			a.explainTLS(host, err, certificateMissing)
+			return
+		}
 		a.fail(ReasonReset, "the connection ended before a complete answer")
 	case strings.Contains(text, `malformed HTTP response "\x15\x03`):
 		a.fail(ReasonProtocol, "the endpoint speaks TLS, but the URL says http://")
-	case isTimeout(err):
-		a.timeUp(inHeaders)
 	default:
-		a.fail(ReasonProtocol, strings.TrimPrefix(strings.TrimPrefix(text, "net/http: "), "HTTP/1.x transport connection broken: "))
+		a.fail(ReasonProtocol, strings.TrimPrefix(text, "net/http: "))
 	}
-}
-
-func tlsText(err error) string {
-	var record tls.RecordHeaderError
-	var expired x509.CertificateInvalidError
-	switch {
-	case errors.As(err, &record):
-		if string(record.RecordHeader[:]) == "HTTP/" {
-			return "the endpoint speaks plain HTTP, but the URL says https://"
-		}
-		return "the endpoint does not speak TLS"
-	case errors.As(err, &expired) && expired.Reason == x509.Expired && expired.Cert != nil:
-		return "certificate: valid from " + expired.Cert.NotBefore.UTC().Format(time.RFC3339) +
-			" to " + expired.Cert.NotAfter.UTC().Format(time.RFC3339)
-	case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF), errors.Is(err, syscall.ECONNRESET):
-		return "the connection ended in the TLS handshake"
-	}
-	text := err.Error()
-	if _, after, ok := strings.Cut(text, "x509: "); ok {
-		return "certificate: " + after
-	}
-	return "TLS: " + strings.TrimPrefix(strings.TrimPrefix(text, "remote error: "), "tls: ")
 }
 
 // isAlert reports a TLS alert after the handshake, such as a client certificate refused.

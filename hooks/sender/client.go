@@ -1,19 +1,20 @@
 package sender
 
 import (
-	"bytes"
 	"context"
 	"crypto/tls"
 	"crypto/x509"
-	"errors"
-	"io"
 	"net"
 	"net/http"
-	"net/http/httptrace"
-	"strings"
+	"os"
+	"strconv"
 	"sync"
 	"sync/atomic"
 	"time"
+
+	"golang.org/x/net/http/httpguts"
+
+	"dochook/hooks/sender/mask"
 )
 
 const (
@@ -29,20 +30,18 @@ const (
 	maxHeaderBytes = 64 << 10
 )
 
-// errTimeUp is the cause of an attempt's context when its own timer ended it.
-var errTimeUp = errors.New("sender: time is up")
-
 // ClientOptions configures a [Client]; the zero value is usable.
 type ClientOptions struct {
 	// Guard judges each dialled address. Nil allows public addresses only.
 	Guard *Guard
-	// MaxConns is how many connections to one host may be open, and how many may be idle in all; 0 means 16. More
-	// concurrent calls of Send wait for a connection, within their timeout.
+	// MaxConns is how many attempts may be under way, and how many connections may be idle; 0 means 16. More
+	// concurrent calls of Send wait for their turn, within their timeout.
 	MaxConns int
-	// RootCAs replaces the certificate authorities of the system. Nil keeps them.
+	// RootCAs replaces the certificate authorities of the system: who names the authority of an endpoint trusts no other one for it.
+	// Nil keeps those of the system.
 	RootCAs *x509.CertPool
-	// Certificates are shown to endpoints that ask for one.
-	Certificates []tls.Certificate
+	// Certificate is shown to endpoints that ask for one, whatever authorities they list. Nil is none.
+	Certificate *tls.Certificate
 	// Resolver looks up names. Nil is the one of the system.
 	Resolver *net.Resolver
 	// DialContext replaces dialling, and with it Guard and Resolver; it is meant for tests without a network.
@@ -50,12 +49,15 @@ type ClientOptions struct {
 }
 
 // Client sends the requests of one webhook over HTTP/1.1. It may be used by many goroutines.
+//
+// net/http writes the requests and reads the answers. Connections are kept here and not in its Transport, so that an attempt is one
+// goroutine that writes, reads and goes: the Transport's two for each connection cost as much as all the rest.
 type Client struct {
-	transport *http.Transport
-	dialer    dialer
-	maxConns  int
-	last      atomic.Pointer[target] // most webhooks have one URL; it is parsed once.
-	buffers   sync.Pool
+	dialer  dialer
+	pool    pool
+	slots   chan struct{}         // one for each attempt under way.
+	last    atomic.Pointer[route] // most webhooks have one URL; it is parsed once.
+	buffers sync.Pool
 }
 
 // NewClient returns a Client. It starts nothing; Close it after its last Send has returned.
@@ -63,26 +65,16 @@ func NewClient(o ClientOptions) *Client {
 	if o.MaxConns <= 0 {
 		o.MaxConns = defaultMaxConns
 	}
-	c := &Client{maxConns: o.MaxConns, dialer: newDialer(o)}
+	c := &Client{dialer: newDialer(o), slots: make(chan struct{}, o.MaxConns)}
+	c.pool.most = o.MaxConns
 	c.buffers.New = func() any { return new(bodyBuffer) }
-	c.transport = &http.Transport{
-		DialContext:            c.dialer.dialPlain,
-		DialTLSContext:         c.dialer.dialTLS,
-		DisableCompression:     true,
-		MaxIdleConns:           o.MaxConns,
-		MaxIdleConnsPerHost:    o.MaxConns,
-		MaxConnsPerHost:        o.MaxConns,
-		IdleConnTimeout:        idleTime,
-		MaxResponseHeaderBytes: maxHeaderBytes,
-		TLSNextProto:           map[string]func(string, *tls.Conn) http.RoundTripper{},
-	}
 	return c
 }
 
 // Close closes idle connections.
-func (c *Client) Close() { c.transport.CloseIdleConnections() }
+func (c *Client) Close() { c.pool.close() }
 
-// Request is what is sent. Header and Body belong to Send from the call on and must not be changed afterwards.
+// Request is what is sent. Header and Body belong to Send and to its Attempt from the call on and must not be changed afterwards.
 type Request struct {
 	// Method is POST, PUT, PATCH or DELETE; empty means POST.
 	Method string
@@ -102,7 +94,7 @@ type Request struct {
 //
 // At most 64 KiB of response body are read, for at most 2 s after the head; the status decides even if the body breaks.
 func (c *Client) Send(ctx context.Context, r Request) Attempt {
-	a := Attempt{At: time.Now()}
+	a := Attempt{At: time.Now(), RequestHeader: r.Header}
 	if r.Timeout <= 0 {
 		r.Timeout = defaultTimeout
 	}
@@ -111,28 +103,93 @@ func (c *Client) Send(ctx context.Context, r Request) Attempt {
 		a.fail(reason, err.Error())
 		return a
 	}
-	f := &flight{start: a.At, deadline: a.At.Add(r.Timeout), host: o.host}
-	ctx, cancel := context.WithCancelCause(ctx)
-	timer := time.AfterFunc(r.Timeout, func() { cancel(errTimeUp) })
-	resp, err := c.roundTrip(f.context(ctx), f, &o)
-	f.describe(&a)
-	if err != nil {
-		f.explain(ctx, &a, err)
+	a.URL = o.route.shown
+	f := &flight{start: a.At, deadline: a.At.Add(r.Timeout)}
+	if err := c.enter(ctx, f); err != nil {
+		f.explain(ctx, &a, o.route.host, err)
 	} else {
-		c.receive(&a, f, resp, timer)
+		c.attempt(ctx, &a, f, &o)
+		<-c.slots
 	}
-	timer.Stop()
-	cancel(nil)
 	a.Duration = time.Since(a.At)
 	return a
 }
 
-// outgoing is a checked request; http.Request is made from it for each try.
+// enter waits for a slot.
+func (c *Client) enter(ctx context.Context, f *flight) error {
+	select {
+	case c.slots <- struct{}{}:
+		return ctx.Err()
+	default:
+	}
+	timer := time.NewTimer(time.Until(f.deadline))
+	defer timer.Stop()
+	select {
+	case c.slots <- struct{}{}:
+		return nil
+	case <-timer.C:
+		return os.ErrDeadlineExceeded
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+// attempt sends the request, and once more for each idle connection that turns out to be dead before anything was written to it.
+func (c *Client) attempt(ctx context.Context, a *Attempt, f *flight, o *outgoing) {
+	for {
+		err := c.connect(ctx, f, o.route)
+		if err != nil {
+			f.explain(ctx, a, o.route.host, err)
+			return
+		}
+		stop := f.conn.interrupt(ctx)
+		resp, err := f.conn.exchange(f, o) //nolint:bodyclose // receive reads the body; to close it would be to read on without limit
+		if err == nil {
+			f.describe(a)
+		}
+		whole := err == nil && c.receive(a, f, resp)
+		settled := f.conn.settle()
+		// What ctx may still do to the connection must not meet the next attempt on it.
+		if stop() && settled && whole {
+			c.pool.put(f.conn)
+			return
+		}
+		_ = f.conn.Close()
+		if err == nil {
+			return
+		}
+		if !f.untouched() || ctx.Err() != nil {
+			f.describe(a)
+			f.explain(ctx, a, o.route.host, err)
+			return
+		}
+		f.again()
+	}
+}
+
+// connect gives the flight an idle connection, or a new one.
+func (c *Client) connect(ctx context.Context, f *flight, t *route) error {
+	if f.conn = c.pool.get(t.key, f.deadline); f.conn != nil {
+		f.reused = true
+		f.conn.flight = f
+		f.mark = f.conn.written.Load()
+		return nil
+	}
+	cn, err := c.dialer.open(ctx, f, t)
+	if err != nil {
+		return err
+	}
+	cn.flight, f.conn = f, cn
+	_ = cn.SetDeadline(f.deadline) // one that is closed already says so when it is written to.
+	return nil
+}
+
+// outgoing is a checked request.
 type outgoing struct {
 	http.Request
 
-	body []byte
-	host string
+	body  []byte
+	route *route
 }
 
 // prepare fills in o and checks what net/http does not, or would repair.
@@ -140,7 +197,7 @@ func (c *Client) prepare(o *outgoing, r Request) (Reason, error) {
 	t := c.last.Load()
 	if t == nil || t.raw != r.URL {
 		var err error
-		if t, err = parseTarget(r.URL); err != nil {
+		if t, err = newRoute(r.URL); err != nil {
 			return ReasonInvalidURL, err
 		}
 		c.last.Store(t)
@@ -150,55 +207,34 @@ func (c *Client) prepare(o *outgoing, r Request) (Reason, error) {
 		r.Method = http.MethodPost
 	case http.MethodPost, http.MethodPut, http.MethodPatch, http.MethodDelete:
 	default:
-		return ReasonInvalidRequest, invalid("method " + safeText(r.Method, 20) + " is not POST, PUT, PATCH or DELETE")
+		return ReasonInvalidRequest, invalid("method " + mask.Text(r.Method, 20) + " is not POST, PUT, PATCH or DELETE")
 	}
-	o.body, o.host = r.Body, t.host
+	o.body, o.route = r.Body, t
 	o.Method, o.URL, o.Host = r.Method, t.url, t.url.Host
-	o.Proto, o.ProtoMajor, o.ProtoMinor = "HTTP/1.1", 1, 1
 	o.Header = r.Header
-	if o.Header == nil {
-		o.Header = http.Header{}
-	}
 	if len(r.Body) == 0 {
-		o.Header = hideIdempotency(o.Header)
 		o.Body = http.NoBody
 		// Without it, DELETE would go out with no Content-Length at all.
 		o.TransferEncoding = []string{"identity"}
 	} else {
 		o.ContentLength = int64(len(r.Body))
 	}
-	return ReasonDelivered, nil
+	return ReasonInvalidRequest, checkHeader(r.Header)
 }
 
-// hideIdempotency keeps net/http from repeating a request: with a header of these names and no body it silently sends a request again
-// when the connection breaks. It looks for the canonical spelling only; on the wire the spelling makes no difference.
-// A request with a body is not repeated because it has no GetBody.
-func hideIdempotency(h http.Header) http.Header {
-	for _, name := range [...]string{"Idempotency-Key", "X-Idempotency-Key"} {
-		values, ok := h[name]
-		if !ok {
-			continue
+// checkHeader refuses what net/http would leave out or change.
+func checkHeader(h http.Header) error {
+	for name, values := range h {
+		if !httpguts.ValidHeaderFieldName(name) {
+			return invalid("the header name " + mask.Text(strconv.Quote(name), 100) + " can not be sent")
 		}
-		h = h.Clone()
-		delete(h, name)
-		h[strings.ToLower(name)] = values
+		for _, v := range values {
+			if !httpguts.ValidHeaderFieldValue(v) {
+				return invalid("the value of header " + mask.Text(name, 100) + " holds a line break or another control character")
+			}
+		}
 	}
-	return h
-}
-
-// roundTrip sends the request, and once more for each pooled connection that turns out to be dead before anything was written to it.
-func (c *Client) roundTrip(ctx context.Context, f *flight, o *outgoing) (*http.Response, error) {
-	for try := 0; ; try++ {
-		req := o.WithContext(ctx)
-		if len(o.body) > 0 {
-			req.Body = io.NopCloser(bytes.NewReader(o.body))
-		}
-		resp, err := c.transport.RoundTrip(req)
-		if err == nil || try > c.maxConns || ctx.Err() != nil || !f.untouched() {
-			return resp, err
-		}
-		f.again()
-	}
+	return nil
 }
 
 // The phases of an attempt, in order.
@@ -211,47 +247,18 @@ const (
 	inHeaders
 )
 
-// flight is an attempt under way. The transport's goroutines, which may outlive the attempt, write only the atomic fields.
+// flight is an attempt under way. Look-ups and dials that outlive it write only the phase.
 type flight struct {
 	start    time.Time
 	deadline time.Time
-	host     string
 
 	phase     atomic.Int32
-	firstByte atomic.Int64 // nanoseconds since start; 0 is none yet.
+	firstByte time.Duration // since start; 0 is none yet.
 
 	conn   *conn // the connection given, if any.
 	reused bool
 	mark   int64 // bytes conn had written before.
 }
-
-type flightKey struct{}
-
-// context returns ctx with what the dialer and the transport need of the attempt.
-func (f *flight) context(ctx context.Context) context.Context {
-	return httptrace.WithClientTrace(context.WithValue(ctx, flightKey{}, f), &httptrace.ClientTrace{
-		GotConn:              f.gotConn,
-		WroteRequest:         f.wroteRequest,
-		GotFirstResponseByte: f.gotFirstByte,
-	})
-}
-
-func (f *flight) gotConn(info httptrace.GotConnInfo) {
-	f.conn, _ = info.Conn.(*conn)
-	f.reused = info.Reused
-	if f.conn != nil {
-		f.mark = f.conn.written.Load()
-	}
-	f.enter(inWrite)
-}
-
-func (f *flight) wroteRequest(info httptrace.WroteRequestInfo) {
-	if info.Err == nil {
-		f.enter(inHeaders)
-	}
-}
-
-func (f *flight) gotFirstByte() { f.firstByte.CompareAndSwap(0, max(int64(time.Since(f.start)), 1)) }
 
 // enter moves on to a phase; a dial that goes on behind an attempt already served does not move it back.
 func (f *flight) enter(phase int32) {
@@ -265,23 +272,28 @@ func (f *flight) enter(phase int32) {
 
 // untouched reports that the connection had been used before and took no byte of this request.
 func (f *flight) untouched() bool {
-	return f.reused && f.conn != nil && f.conn.written.Load() == f.mark && f.firstByte.Load() == 0
+	return f.reused && f.conn.written.Load() == f.mark && f.firstByte == 0
 }
 
 func (f *flight) again() {
-	f.conn, f.reused = nil, false
+	f.conn, f.reused, f.mark = nil, false, 0
 	f.phase.Store(inQueue)
 }
 
 // describe copies what is known of the connection.
 func (f *flight) describe(a *Attempt) {
-	a.FirstByte = time.Duration(f.firstByte.Load())
-	if f.conn == nil {
-		return
-	}
+	a.FirstByte = f.firstByte
 	i := &f.conn.info
 	a.Reused, a.Address, a.TLSVersion, a.CertificateExpiry = f.reused, i.address, i.tlsVersion, i.expiry
 	if !f.reused {
-		a.DNS, a.Connect, a.TLS = i.dns, i.connect, i.tls
+		a.DNS, a.Connect, a.TLS, a.Addresses = i.dns, i.connect, i.tls, i.addresses
 	}
+}
+
+// asked is what the endpoint wanted when the connection was made for this attempt.
+func (f *flight) asked() asked {
+	if f.conn == nil || f.reused {
+		return certificateNotAsked
+	}
+	return f.conn.info.asked
 }

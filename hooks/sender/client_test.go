@@ -13,19 +13,9 @@ import (
 	"syscall"
 	"testing"
 	"time"
-)
 
-// head reads the raw head of a request, up to and with the empty line.
-func (s *session) head() string {
-	var b strings.Builder
-	for {
-		line, err := s.r.ReadString('\n')
-		b.WriteString(line)
-		if err != nil || line == "\r\n" {
-			return b.String()
-		}
-	}
-}
+	"dochook/fixtures/zoo"
+)
 
 func TestSend_bytes_on_the_wire(t *testing.T) {
 	tests := []struct {
@@ -58,25 +48,25 @@ func TestSend_bytes_on_the_wire(t *testing.T) {
 		{
 			"key without body",
 			Request{Header: http.Header{"User-Agent": {"u"}, "Idempotency-Key": {"k"}}},
-			"POST /in?a=b HTTP/1.1\r\nHost: HOST\r\nUser-Agent: u\r\nContent-Length: 0\r\nidempotency-key: k\r\n\r\n",
+			"POST /in?a=b HTTP/1.1\r\nHost: HOST\r\nUser-Agent: u\r\nContent-Length: 0\r\nIdempotency-Key: k\r\n\r\n",
 		},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			got := make(chan string, 1)
 			e := serve(t, func(s *session) {
-				head := s.head()
+				head := s.Head()
 				body := make([]byte, len(tt.r.Body))
-				_, _ = io.ReadFull(s.r, body)
+				_, _ = io.ReadFull(s.Reader, body)
 				got <- head + string(body)
-				s.say(noContent)
+				s.Say(noContent)
 			})
-			tt.r.URL = e.url + "?a=b"
+			tt.r.URL = e.URL() + "?a=b"
 			a := local(t, ClientOptions{}).Send(t.Context(), tt.r)
 			if a.Class() != Delivered {
 				t.Fatalf("%+v", a)
 			}
-			if want := strings.Replace(tt.want, "HOST", e.addr, 1); <-got != want {
+			if want := strings.Replace(tt.want, "HOST", e.Address(), 1); <-got != want {
 				t.Errorf("want %q", want)
 			}
 		})
@@ -92,18 +82,18 @@ func TestSend_reuses_a_connection(t *testing.T) {
 		"encoded":      "HTTP/1.1 200 OK\r\nContent-Length: 4\r\nContent-Encoding: br\r\n\r\n\x01\x02\x03\x04",
 	} {
 		t.Run(name, func(t *testing.T) {
-			e := serve(t, answer(text))
+			e := serve(t, zoo.Answer(text))
 			c := local(t, ClientOptions{})
 			for i := range 5 {
-				a := c.Send(t.Context(), post(e.url, "{}"))
-				if a.Reused != (i > 0) || a.Status == 0 || a.Address != e.addr || a.FirstByte <= 0 || a.Duration < a.FirstByte {
+				a := c.Send(t.Context(), post(e.URL(), "{}"))
+				if a.Reused != (i > 0) || a.Status == 0 || a.Address != e.Address() || a.FirstByte <= 0 || a.Duration < a.FirstByte {
 					t.Fatalf("attempt %d: %+v", i, a)
 				}
 				if (a.Connect > 0) != (i == 0) {
 					t.Fatalf("attempt %d: connect %v", i, a.Connect)
 				}
 			}
-			if n := e.conns.Load(); n != 1 {
+			if n := e.Connections(); n != 1 {
 				t.Errorf("%d connections", n)
 			}
 		})
@@ -154,10 +144,10 @@ func TestSend_keeps_what_was_answered(t *testing.T) {
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			e := serve(t, func(s *session) {
-				s.request()
-				s.say(tt.answer)
+				s.Request()
+				s.Say(tt.answer)
 			})
-			a := local(t, ClientOptions{}).Send(t.Context(), post(e.url, "{}"))
+			a := local(t, ClientOptions{}).Send(t.Context(), post(e.URL(), "{}"))
 			if string(a.ResponseBody) != tt.body || a.BodyNote != tt.note {
 				t.Errorf("body %q, note %q", a.ResponseBody, a.BodyNote)
 			}
@@ -180,14 +170,14 @@ func TestSend_is_not_repeated(t *testing.T) {
 			for _, method := range []string{"POST", "PUT", "PATCH", "DELETE"} {
 				t.Run(method+" "+header+" "+body, func(t *testing.T) {
 					e := serve(t, func(s *session) {
-						if s.request() == nil {
+						if s.Request() == nil {
 							return
 						}
-						s.say(noContent)
-						s.request() // and drops the connection.
+						s.Say(noContent)
+						s.Request() // and drops the connection.
 					})
 					c := local(t, ClientOptions{})
-					r := Request{Method: method, URL: e.url, Body: []byte(body), Timeout: 30 * time.Second, Header: http.Header{}}
+					r := Request{Method: method, URL: e.URL(), Body: []byte(body), Timeout: 30 * time.Second, Header: http.Header{}}
 					if header != "" {
 						r.Header.Set(header, "k")
 					}
@@ -198,7 +188,7 @@ func TestSend_is_not_repeated(t *testing.T) {
 					if a.Reason != ReasonReset || !a.Reused || a.Class() != Retry || a.Status != 0 {
 						t.Errorf("second: %+v", a)
 					}
-					if n := e.requests.Load(); n != 2 {
+					if n := e.Requests(); n != 2 {
 						t.Errorf("%d requests arrived for 2 sent", n)
 					}
 					if header != "" && r.Header.Get(header) != "k" {
@@ -229,7 +219,7 @@ func (d *deadWrite) Write(p []byte) (int, error) {
 // An idle connection that died before a byte was written to it is not the endpoint's failure: the request goes out on another.
 func TestSend_passes_over_a_dead_idle_connection(t *testing.T) {
 	for _, body := range []string{"", `{"a":1}`} {
-		e := serve(t, answer(noContent))
+		e := serve(t, zoo.Answer(noContent))
 		var mu sync.Mutex
 		var dialled []*deadWrite
 		c := local(t, ClientOptions{DialContext: func(ctx context.Context, network, address string) (net.Conn, error) {
@@ -243,43 +233,43 @@ func TestSend_passes_over_a_dead_idle_connection(t *testing.T) {
 			dialled = append(dialled, &deadWrite{Conn: raw})
 			return dialled[len(dialled)-1], nil
 		}})
-		if a := c.Send(t.Context(), post(e.url, body)); a.Class() != Delivered {
+		if a := c.Send(t.Context(), post(e.URL(), body)); a.Class() != Delivered {
 			t.Fatalf("first: %+v", a)
 		}
 		dialled[0].broken.Store(true)
-		a := c.Send(t.Context(), post(e.url, body))
+		a := c.Send(t.Context(), post(e.URL(), body))
 		if a.Class() != Delivered || a.Reused {
 			t.Errorf("second: %+v", a)
 		}
-		if n := e.requests.Load(); n != 2 || len(dialled) != 2 {
+		if n := e.Requests(); n != 2 || len(dialled) != 2 {
 			t.Errorf("%d requests, %d connections", n, len(dialled))
 		}
 		// A fresh connection that takes nothing is the endpoint's failure.
 		dialled[1].broken.Store(true)
-		if a := c.Send(t.Context(), post(e.url, body)); a.Class() != Delivered || len(dialled) != 3 {
+		if a := c.Send(t.Context(), post(e.URL(), body)); a.Class() != Delivered || len(dialled) != 3 {
 			t.Errorf("third: %+v after %d connections", a, len(dialled))
 		}
 	}
 }
 
 func TestSend_reports_TLS(t *testing.T) {
-	ca := newAuthority(t)
 	end := time.Now().Add(24 * time.Hour).Truncate(time.Second).UTC()
+	ca, cert := issue(t, end, "127.0.0.1")
 	e := serveTLS(t, &tls.Config{
-		Certificates: []tls.Certificate{ca.leaf(t, end, "127.0.0.1")},
-		ClientAuth:   tls.RequireAndVerifyClientCert, ClientCAs: ca.pool, MinVersion: tls.VersionTLS13,
-	}, answer(noContent))
+		Certificates: []tls.Certificate{cert},
+		ClientAuth:   tls.RequireAndVerifyClientCert, ClientCAs: ca.Pool(), MinVersion: tls.VersionTLS13,
+	}, zoo.Answer(noContent))
 
-	c := local(t, ClientOptions{RootCAs: ca.pool, Certificates: []tls.Certificate{ca.leaf(t, end, "client")}})
+	c := local(t, ClientOptions{RootCAs: ca.Pool(), Certificate: &cert})
 	for i := range 2 {
-		a := c.Send(t.Context(), post(e.url, "{}"))
+		a := c.Send(t.Context(), post(e.URL(), "{}"))
 		if a.Class() != Delivered || a.TLSVersion != "TLS 1.3" || !a.CertificateExpiry.Equal(end) || a.Reused != (i > 0) || (a.TLS > 0) != (i == 0) {
 			t.Fatalf("attempt %d: %+v", i, a)
 		}
 	}
-	// The refusal arrives as an alert, unless the closed connection swallows it.
-	a := local(t, ClientOptions{RootCAs: ca.pool}).Send(t.Context(), post(e.url, "{}"))
-	if a.Reason != ReasonTLS && a.Reason != ReasonReset || a.Class() != Retry {
+	// The refusal arrives as an alert, unless the closed connection swallows it; either tells.
+	a := local(t, ClientOptions{RootCAs: ca.Pool()}).Send(t.Context(), post(e.URL(), "{}"))
+	if a.Reason != ReasonTLSClient || a.Class() != Retry {
 		t.Errorf("without a certificate: %+v", a)
 	}
 }
@@ -288,25 +278,25 @@ func TestSend_MaxConns(t *testing.T) {
 	gate := make(chan struct{})
 	var arrived atomic.Int32
 	e := serve(t, func(s *session) {
-		for s.request() != nil {
+		for s.Request() != nil {
 			if arrived.Add(1) == 2 {
 				close(gate) // both connections are busy at once.
 			}
 			<-gate
-			s.say(noContent)
+			s.Say(noContent)
 		}
 	})
 	c := local(t, ClientOptions{MaxConns: 2})
 	var wg sync.WaitGroup
 	for range 8 {
 		wg.Go(func() {
-			if a := c.Send(t.Context(), post(e.url, "{}")); a.Class() != Delivered {
+			if a := c.Send(t.Context(), post(e.URL(), "{}")); a.Class() != Delivered {
 				t.Errorf("%+v", a)
 			}
 		})
 	}
 	wg.Wait()
-	if n := e.conns.Load(); n != 2 {
+	if n := e.Connections(); n != 2 {
 		t.Errorf("%d connections", n)
 	}
 }
@@ -314,16 +304,16 @@ func TestSend_MaxConns(t *testing.T) {
 func TestSend_waiting_for_a_connection_runs_out_of_time(t *testing.T) {
 	arrived := make(chan struct{}, 1)
 	e := serve(t, func(s *session) {
-		s.request()
+		s.Request()
 		arrived <- struct{}{}
-		s.hang()
+		s.Hang()
 	})
 	c := local(t, ClientOptions{MaxConns: 1})
 	ctx, cancel := context.WithCancel(t.Context())
 	var wg sync.WaitGroup
-	wg.Go(func() { c.Send(ctx, post(e.url, "{}")) })
+	wg.Go(func() { c.Send(ctx, post(e.URL(), "{}")) })
 	<-arrived
-	r := post(e.url, "{}")
+	r := post(e.URL(), "{}")
 	r.Timeout = 100 * time.Millisecond
 	if a := c.Send(t.Context(), r); a.Reason != ReasonTimeout || a.Limit != LimitTotal || !strings.Contains(a.Error, "free connection") {
 		t.Errorf("%+v", a)
@@ -335,22 +325,22 @@ func TestSend_waiting_for_a_connection_runs_out_of_time(t *testing.T) {
 func TestSend_canceled(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	e := serve(t, func(s *session) {
-		s.request()
+		s.Request()
 		cancel()
-		s.hang()
+		s.Hang()
 	})
-	a := local(t, ClientOptions{}).Send(ctx, post(e.url, "{}"))
+	a := local(t, ClientOptions{}).Send(ctx, post(e.URL(), "{}"))
 	if a.Reason != ReasonCanceled || a.Limit != "" || a.Class() != Retry {
 		t.Errorf("%+v", a)
 	}
-	if a := local(t, ClientOptions{}).Send(ctx, post(e.url, "{}")); a.Reason != ReasonCanceled {
+	if a := local(t, ClientOptions{}).Send(ctx, post(e.URL(), "{}")); a.Reason != ReasonCanceled {
 		t.Errorf("with a context that has ended: %+v", a)
 	}
 }
 
 func TestSend_refuses_what_can_not_be_sent(t *testing.T) {
-	e := serve(t, answer(noContent))
-	good := func() Request { return post(e.url, "{}") }
+	e := serve(t, zoo.Answer(noContent))
+	good := func() Request { return post(e.URL(), "{}") }
 	tests := []struct {
 		name   string
 		change func(*Request)
@@ -366,8 +356,8 @@ func TestSend_refuses_what_can_not_be_sent(t *testing.T) {
 		{"method with a line break", func(r *Request) { r.Method = "POST / HTTP/1.1\r\nX: y" }, ReasonInvalidRequest, Final},
 		{"no URL", func(r *Request) { r.URL = "" }, ReasonInvalidURL, Final},
 		{"template left in the URL", func(r *Request) { r.URL = "http://{{ doc.host }}/" }, ReasonInvalidURL, Final},
-		{"other scheme", func(r *Request) { r.URL = "ftp://" + e.addr }, ReasonInvalidURL, Final},
-		{"password", func(r *Request) { r.URL = "http://u:hidden@" + e.addr }, ReasonInvalidURL, Final},
+		{"other scheme", func(r *Request) { r.URL = "ftp://" + e.Address() }, ReasonInvalidURL, Final},
+		{"password", func(r *Request) { r.URL = "http://u:hidden@" + e.Address() }, ReasonInvalidURL, Final},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
@@ -382,14 +372,14 @@ func TestSend_refuses_what_can_not_be_sent(t *testing.T) {
 			}
 		})
 	}
-	if n := e.requests.Load(); n != 0 {
+	if n := e.Requests(); n != 0 {
 		t.Errorf("%d requests arrived", n)
 	}
 }
 
 func TestSend_without_header_and_timeout(t *testing.T) {
-	e := serve(t, answer(noContent))
-	if a := local(t, ClientOptions{}).Send(t.Context(), Request{URL: e.url}); a.Class() != Delivered {
+	e := serve(t, zoo.Answer(noContent))
+	if a := local(t, ClientOptions{}).Send(t.Context(), Request{URL: e.URL()}); a.Class() != Delivered {
 		t.Errorf("%+v", a)
 	}
 }

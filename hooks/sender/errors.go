@@ -1,26 +1,21 @@
 package sender
 
-// Codes of [Error].
-const (
-	// CodeInvalid is a URL, a secret or an allow list entry that is not well formed.
-	CodeInvalid = "invalid"
-	// CodeRefused is a well-formed target the [Guard] does not let through.
-	CodeRefused = "refused"
+import "dochook/hooks/sender/guard"
+
+type (
+	// Guard decides which addresses may be dialled.
+	Guard = guard.Guard
+	// Error is every error this package returns.
+	Error = guard.Error
 )
 
-// Error is every error this package returns. Its text is written for people, holds neither credentials nor a
-// query string, and may be shown to clients.
-type Error struct {
-	code    string
-	message string
-}
+// Codes of [Error].
+const (
+	CodeInvalid = guard.CodeInvalid
+	CodeRefused = guard.CodeRefused
+)
 
-// Error returns the text for people.
-func (e *Error) Error() string { return e.message }
+// NewGuard returns a Guard that also allows what the entries name, see [guard.New].
+func NewGuard(allow []string) (*Guard, error) { return guard.New(allow) }
 
-// Code returns [CodeInvalid] or [CodeRefused].
-func (e *Error) Code() string { return e.code }
-
-func invalid(message string) *Error { return &Error{code: CodeInvalid, message: message} }
-
-func refused(message string) *Error { return &Error{code: CodeRefused, message: message} }
+func invalid(message string) *Error { return guard.Invalid(message) }

@@ -7,14 +7,16 @@ import (
 	"sync/atomic"
 	"testing"
 	"time"
+
+	"dochook/fixtures/zoo"
 )
 
 // TestZoo_names is rows 15, 16 and 29–31: names that do not resolve, resolve to what must not be dialled, or change their mind.
 func TestZoo_names(t *testing.T) {
 	base := runtime.NumGoroutine()
 	t.Run("all", func(t *testing.T) {
-		e := serve(t, answer(noContent))
-		_, port, _ := net.SplitHostPort(e.addr)
+		e := serve(t, zoo.Answer(noContent))
+		_, port, _ := net.SplitHostPort(e.Address())
 		var turn atomic.Int32
 		resolver := nameServer(t, func(name string) [][4]byte {
 			name = strings.ToLower(name)
@@ -40,7 +42,7 @@ func TestZoo_names(t *testing.T) {
 			if timeout > 0 {
 				r.Timeout = timeout
 			}
-			return local(t, ClientOptions{Resolver: resolver, Guard: guard(t, allow...)}).Send(t.Context(), r)
+			return local(t, ClientOptions{Resolver: resolver, Guard: allowing(t, allow...)}).Send(t.Context(), r)
 		}
 		at := func(host string) string { return "http://" + host + ":" + port + "/in" }
 		tests := []struct {
@@ -68,7 +70,7 @@ func TestZoo_names(t *testing.T) {
 			{"31 one number", send(at("2130706433"), 0, "127.0.0.1"), ReasonInvalidURL, "", ""},
 			{"31 octal", send(at("0177.0.0.1"), 0, "127.0.0.1"), ReasonInvalidURL, "", ""},
 		}
-		delivered := int32(0)
+		delivered := 0
 		for _, tt := range tests {
 			a := tt.attempt
 			if a.Reason != tt.reason || a.Limit != tt.limit || !strings.Contains(a.Error, tt.text) {
@@ -81,7 +83,7 @@ func TestZoo_names(t *testing.T) {
 				}
 			}
 		}
-		if n := e.requests.Load(); n != delivered {
+		if n := e.Requests(); n != delivered {
 			t.Errorf("%d requests arrived for %d delivered", n, delivered)
 		}
 	})
@@ -90,11 +92,11 @@ func TestZoo_names(t *testing.T) {
 
 // TestZoo_connect is row 16.
 func TestZoo_connect(t *testing.T) {
-	ln := listen(t)
-	_ = ln.Close()
-	c := local(t, ClientOptions{Guard: guard(t, "127.0.0.0/8", "::1", "2001:db8::/32")})
-	a := c.Send(t.Context(), post("http://"+ln.Addr().String(), "{}"))
-	if a.Reason != ReasonRefused || a.Address != ln.Addr().String() || a.Class() != Retry || !strings.Contains(a.Error, a.Address) {
+	e := serve(t, zoo.Answer(noContent))
+	e.Close()
+	c := local(t, ClientOptions{Guard: allowing(t, "127.0.0.0/8", "::1", "2001:db8::/32")})
+	a := c.Send(t.Context(), post("http://"+e.Address(), "{}"))
+	if a.Reason != ReasonRefused || a.Address != e.Address() || a.Class() != Retry || !strings.Contains(a.Error, a.Address) {
 		t.Errorf("refused: %+v", a)
 	}
 	// A documentation address: unreachable where there is no IPv6, silent where there is.

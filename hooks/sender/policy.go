@@ -3,6 +3,7 @@ package sender
 import (
 	"math"
 	"net/http"
+	"slices"
 	"time"
 )
 
@@ -63,4 +64,13 @@ func spread(d time.Duration, random float64) time.Duration {
 		return math.MaxInt64
 	}
 	return time.Duration(f)
+}
+
+// Longest is the longest delay that the schedule leads to.
+func (p Policy) Longest() time.Duration {
+	longest := 24 * time.Hour
+	if len(p.Schedule) > 0 {
+		longest = max(slices.Max(p.Schedule), 0)
+	}
+	return time.Duration(float64(longest) * (1 + jitter))
 }

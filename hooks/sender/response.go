@@ -2,7 +2,6 @@ package sender
 
 import (
 	"bytes"
-	"context"
 	"errors"
 	"io"
 	"maps"
@@ -12,14 +11,16 @@ import (
 	"strconv"
 	"strings"
 	"time"
-	"unicode"
 	"unicode/utf8"
+
+	"dochook/hooks/sender/mask"
 )
 
 const (
 	maxBodyRead    = 64 << 10
 	maxBodyKept    = 16 << 10
 	maxHeadersKept = 8 << 10
+	maxHeaderCount = 64
 	maxErrorBytes  = 300
 )
 
@@ -29,21 +30,25 @@ type bodyBuffer struct {
 	rest [8 << 10]byte
 }
 
-// receive judges the status, reads the body and lets the connection be used again, or closes it.
-func (c *Client) receive(a *Attempt, f *flight, resp *http.Response, timer *time.Timer) {
+// receive judges the status, reads the body, and reports whether the connection may be used again.
+func (c *Client) receive(a *Attempt, f *flight, resp *http.Response) bool {
 	a.Status = resp.StatusCode
 	a.judge(resp)
+	whole := true
 	if resp.StatusCode == http.StatusSwitchingProtocols {
-		// Its body is the bare connection, which obeys neither deadline nor context.
-		_ = resp.Body.Close()
-		a.BodyNote = "not read"
+		a.BodyNote = "not read" // whatever it speaks now, it is not HTTP.
+		whole = false
 	} else if resp.Body != http.NoBody {
-		timer.Reset(min(bodyTime, time.Until(f.deadline)))
-		c.readBody(a, resp)
+		limit := time.Now().Add(bodyTime)
+		if f.deadline.Before(limit) {
+			limit = f.deadline
+		}
+		whole = f.conn.SetReadDeadline(limit) == nil && c.readBody(a, resp)
 	}
 	if a.Reason != ReasonDelivered || len(a.ResponseBody) > 0 || a.BodyNote != "" {
 		a.ResponseHeader = keptHeader(resp.Header)
 	}
+	return whole && !resp.Close && f.conn.r.Buffered() == 0
 }
 
 // judge sets reason, error text and Retry-After.
@@ -80,8 +85,8 @@ func (a *Attempt) judge(resp *http.Response) {
 	}
 }
 
-// readBody reads to the end of the body or to a limit; at a limit the connection is closed.
-func (c *Client) readBody(a *Attempt, resp *http.Response) {
+// readBody reads to the end of the body, which it reports, or to a limit. It does not close the body: that would read on.
+func (c *Client) readBody(a *Attempt, resp *http.Response) (whole bool) {
 	buf, _ := c.buffers.Get().(*bodyBuffer)
 	defer c.buffers.Put(buf)
 	kept, total := 0, 0
@@ -96,25 +101,27 @@ func (c *Client) readBody(a *Attempt, resp *http.Response) {
 		}
 		total += n
 	}
-	_ = resp.Body.Close()
+	a.BytesRead = total
 	a.keepBody(resp.Header, buf.kept[:kept], total)
 	switch {
 	case total > maxBodyRead:
 		a.Limit = LimitBodyBytes
 		a.note("longer than 64 KiB; the rest was not read")
-	case err == nil || errors.Is(err, io.EOF):
-	case isStopped(err):
+	case errors.Is(err, io.EOF):
+		return true
+	case isTimeout(err):
 		a.Limit = LimitBody
 		a.note("cut after " + strconv.Itoa(total) + " bytes: it came too slowly")
 	default:
 		a.note("broken after " + strconv.Itoa(total) + " bytes")
 	}
+	return false
 }
 
 // keepBody copies what may be shown.
 func (a *Attempt) keepBody(h http.Header, body []byte, total int) {
 	if e := h.Get("Content-Encoding"); e != "" && !strings.EqualFold(e, "identity") {
-		a.note("not kept: encoded as " + safeText(e, 40))
+		a.note("not kept: encoded as " + mask.Text(e, 40))
 		return
 	}
 	if total > len(body) {
@@ -159,21 +166,22 @@ func isText(b []byte) bool {
 
 // keptHeader returns h itself when there is nothing to hide or to cut.
 func keptHeader(h http.Header) http.Header {
-	size, clean := 0, true
+	size, count, clean := 0, 0, true
 	for name, values := range h {
 		if name == "Set-Cookie" || name == "Location" {
 			clean = false
 		}
+		count += len(values)
 		for _, v := range values {
 			size += len(name) + len(v)
-			clean = clean && isPlain(v)
+			clean = clean && mask.IsPlain(v)
 		}
 	}
-	if clean && size <= maxHeadersKept {
+	if clean && size <= maxHeadersKept && count <= maxHeaderCount {
 		return h
 	}
 	out := make(http.Header, len(h))
-	left := maxHeadersKept
+	left, count := maxHeadersKept, 0
 	for _, name := range slices.Sorted(maps.Keys(h)) {
 		for _, v := range h[name] {
 			switch name {
@@ -183,50 +191,16 @@ func keptHeader(h http.Header) http.Header {
 				v = redactURL(v)
 			}
 			left -= len(name)
-			if left <= 0 {
+			count++
+			if left <= 0 || count > maxHeaderCount {
 				return out
 			}
-			v = safeText(v, left)
+			v = mask.Text(v, left)
 			left -= len(v)
 			out[name] = append(out[name], v)
 		}
 	}
 	return out
-}
-
-func isPlain(s string) bool {
-	for i := range len(s) {
-		if s[i] < ' ' || s[i] > '~' {
-			return false
-		}
-	}
-	return true
-}
-
-// safeText returns at most limit bytes of s in valid UTF-8, with everything unprintable escaped.
-func safeText(s string, limit int) string {
-	if len(s) <= limit && isPlain(s) {
-		return s
-	}
-	const more = "…"
-	var b strings.Builder
-	for len(s) > 0 {
-		r, n := utf8.DecodeRuneInString(s)
-		piece := s[:n]
-		if r == utf8.RuneError && n == 1 || !unicode.IsPrint(r) {
-			piece = strconv.QuoteToASCII(piece)
-			piece = piece[1 : len(piece)-1]
-		}
-		s = s[n:]
-		if b.Len()+len(piece) > limit || len(s) > 0 && b.Len()+len(piece)+len(more) > limit {
-			if b.Len()+len(more) <= limit {
-				b.WriteString(more)
-			}
-			break
-		}
-		b.WriteString(piece)
-	}
-	return b.String()
 }
 
 // redactURL returns a URL without credentials, query and fragment.
@@ -240,7 +214,7 @@ func redactURL(raw string) string {
 	if u.RawQuery != "" {
 		u.RawQuery = "…"
 	}
-	return safeText(u.String(), 200)
+	return mask.Text(u.String(), 200)
 }
 
 // retryAfter reads Retry-After (RFC 9110, section 10.2.3): whole seconds, or a date, which counts from the answer's own Date if it has one.
@@ -264,9 +238,4 @@ func retryAfter(h http.Header, at time.Time) time.Duration {
 		at = date
 	}
 	return min(max(until.Sub(at), 0), maxRetryAfter)
-}
-
-// isStopped reports that reading ended because the attempt did.
-func isStopped(err error) bool {
-	return errors.Is(err, errTimeUp) || errors.Is(err, context.Canceled)
 }

@@ -2,10 +2,8 @@ package sender
 
 import (
 	"net/http"
-	"strings"
 	"testing"
 	"time"
-	"unicode/utf8"
 )
 
 func TestRetryAfter(t *testing.T) {
@@ -43,19 +41,4 @@ func TestRetryAfter(t *testing.T) {
 			t.Errorf("Retry-After %q, Date %q: %v, want %v", tt.value, tt.date, got, tt.want)
 		}
 	}
-}
-
-func FuzzSafeText(f *testing.F) {
-	f.Add("plain", 10)
-	f.Add("caf\xe9 \x00\u202e é", 12)
-	f.Fuzz(func(t *testing.T, s string, limit int) {
-		limit = max(0, min(limit, 1000))
-		got := safeText(s, limit)
-		if len(got) > limit || !utf8.ValidString(got) || !isText([]byte(got)) || strings.ContainsAny(got, "\r\n\t") {
-			t.Fatalf("safeText(%q, %d) = %q", s, limit, got)
-		}
-		if isPlain(s) && len(s) <= limit && got != s {
-			t.Fatalf("safeText(%q, %d) = %q", s, limit, got)
-		}
-	})
 }

@@ -1,10 +1,13 @@
 package sender
 
 import (
+	"crypto/ed25519"
 	"crypto/hmac"
+	"crypto/rand"
 	"crypto/sha256"
 	"encoding/base64"
 	"net/http"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -16,16 +19,22 @@ const (
 	HeaderFrappeSignature = "X-Frappe-Webhook-Signature"
 )
 
-const secretPrefix = "whsec_"
+// How Standard Webhooks marks keys: a symmetric one, and the two halves of a pair.
+const (
+	secretPrefix  = "whsec_"
+	privatePrefix = "whsk_"
+	publicPrefix  = "whpk_"
+)
 
 // Sign sets the two signature headers for body; h must not be nil.
 //
-// Webhook-Signature is that of Standard Webhooks 1.0.0: one "v1,<base64>" for each secret, separated by one space, each
-// the HMAC-SHA256 of "id.timestamp.body". The caller sends the same id as Webhook-Id and at, in Unix seconds, as
-// Webhook-Timestamp. The key is what the base64 after "whsec_" decodes to, or the bytes of the secret as they stand.
+// Webhook-Signature is that of Standard Webhooks 1.0.0: one signature of "id.timestamp.body" for each secret, separated by one
+// space. The caller sends the same id as Webhook-Id and at, in Unix seconds, as Webhook-Timestamp. A secret that begins with
+// "whsk_" is an ed25519 private key in base64, of 64 bytes or the seed's 32, and makes "v1a,<base64>". Any other makes "v1,<base64>" by
+// HMAC-SHA256; its key is what the base64 after "whsec_" decodes to, or the bytes of the secret as they stand.
 //
 // X-Frappe-Webhook-Signature is that of the Frappe framework: base64 of the HMAC-SHA256 of body, whose key is
-// the literal text of the newest secret.
+// the literal text of the newest secret that is not an ed25519 key. Without one there is no such header.
 //
 // Secrets stand newest first; empty ones are skipped. With none left, h is not touched.
 func Sign(h http.Header, id string, at time.Time, body []byte, secrets []string) {
@@ -37,15 +46,22 @@ func Sign(h http.Header, id string, at time.Time, body []byte, secrets []string)
 
 	var sum [sha256.Size]byte
 	var list []byte
-	newest := ""
+	symmetric := "" // the newest
 	for _, secret := range secrets {
 		if secret == "" {
 			continue
 		}
-		if newest == "" {
-			newest = secret
-		} else {
+		if list != nil {
 			list = append(list, ' ')
+		}
+		if private := privateKey(secret); private != nil {
+			message := append(slices.Clip(head), body...)
+			list = append(list, "v1a,"...)
+			list = base64.StdEncoding.AppendEncode(list, ed25519.Sign(private, message))
+			continue
+		}
+		if symmetric == "" {
+			symmetric = secret
 		}
 		mac := hmac.New(sha256.New, signingKey(secret))
 		mac.Write(head)
@@ -53,17 +69,22 @@ func Sign(h http.Header, id string, at time.Time, body []byte, secrets []string)
 		list = append(list, "v1,"...)
 		list = base64.StdEncoding.AppendEncode(list, mac.Sum(sum[:0]))
 	}
-	if newest == "" {
+	if list == nil {
 		return
 	}
 	h[HeaderSignature] = []string{string(list)}
-	mac := hmac.New(sha256.New, []byte(newest))
+	if symmetric == "" {
+		delete(h, HeaderFrappeSignature)
+		return
+	}
+	mac := hmac.New(sha256.New, []byte(symmetric))
 	mac.Write(body)
 	h[HeaderFrappeSignature] = []string{base64.StdEncoding.EncodeToString(mac.Sum(sum[:0]))}
 }
 
-// CheckSecret refuses a secret no receiver could use as it is meant: an empty one, and one that begins with "whsec_"
-// but does not go on in standard base64. Its error is an [Error] with [CodeInvalid]; it never quotes the secret.
+// CheckSecret refuses a secret no receiver could use as it is meant: an empty one, one that begins with "whsec_"
+// but does not go on in standard base64, one that begins with "whsk_" but is no ed25519 private key, and a public key.
+// Its error is an [Error] with [CodeInvalid]; it never quotes the secret.
 func CheckSecret(secret string) error {
 	if secret == "" {
 		return invalid("the secret is empty")
@@ -73,7 +94,56 @@ func CheckSecret(secret string) error {
 			return invalid("the secret begins with whsec_ but is not base64 after it")
 		}
 	}
+	if strings.HasPrefix(secret, publicPrefix) {
+		return invalid("the secret begins with whpk_: that is the public half of a key, and the private one signs")
+	}
+	if !strings.HasPrefix(secret, privatePrefix) {
+		return nil
+	}
+	private := privateKey(secret)
+	switch {
+	case private == nil:
+		return invalid("the secret begins with whsk_ but is not base64 of an ed25519 private key (64 bytes, or the 32 of its seed) after it")
+	case !private.Equal(ed25519.NewKeyFromSeed(private.Seed())):
+		return invalid("the secret begins with whsk_, and the two halves of its private key do not belong together")
+	}
 	return nil
+}
+
+// PublicKey returns what receivers check the signatures of an ed25519 secret with, "whpk_" and base64; "" for any other secret.
+func PublicKey(secret string) string {
+	private := privateKey(secret)
+	if private == nil {
+		return ""
+	}
+	return publicPrefix + base64.StdEncoding.EncodeToString(private[ed25519.PrivateKeySize-ed25519.PublicKeySize:])
+}
+
+// NewSecret makes a random secret of the kind of another: an ed25519 key for one of these, else a symmetric one of 32 bytes.
+func NewSecret(like string) (string, error) {
+	if privateKey(like) != nil {
+		_, private, err := ed25519.GenerateKey(rand.Reader)
+		return privatePrefix + base64.StdEncoding.EncodeToString(private), err
+	}
+	random := make([]byte, 32)
+	_, err := rand.Read(random)
+	return secretPrefix + base64.StdEncoding.EncodeToString(random), err
+}
+
+// privateKey returns the key in an ed25519 secret; nil if it is none.
+func privateKey(secret string) ed25519.PrivateKey {
+	text, ok := strings.CutPrefix(secret, privatePrefix)
+	if !ok {
+		return nil
+	}
+	switch key, err := base64.StdEncoding.DecodeString(text); {
+	case err == nil && len(key) == ed25519.PrivateKeySize:
+		return key
+	case err == nil && len(key) == ed25519.SeedSize:
+		return ed25519.NewKeyFromSeed(key)
+	default:
+		return nil
+	}
 }
 
 // signingKey returns the v1 key. Text after "whsec_" that is not base64 counts as an ordinary secret, so that a

@@ -1,7 +1,10 @@
 package sender
 
 import (
+	"crypto/ed25519"
+	"encoding/base64"
 	"net/http"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -13,10 +16,14 @@ const (
 	keyB2 = "whsec_//79/Pv6+fj39vX08/Lx8O/u7ezr6uno5+bl5OPi4eA="
 	sigB1 = "v1,xx7MKprNhBPsJGshi+1KUczYhjK6UYC7Fhos27wGLo4="
 	sigB2 = "v1,yu0Gb05PWYZCy2NFShbS0lnRi4n8E3XF4Ymka7uQ+fY="
+	keyE  = "whsk_6Xb/dCcHpPea21PS1N9VY/NZW723CEc77N4rJCubMbfVKIDij2HKpMKkioLlX0dRqSKJp4AJ6p9lMicMFs6Kvg=="
+	seedE = "whsk_6Xb/dCcHpPea21PS1N9VY/NZW723CEc77N4rJCubMbc="
+	pubE  = "whpk_1SiA4o9hyqTCpIqC5V9HUakiiaeACeqfZTInDBbOir4="
+	sigE  = "v1a,hnO3f9T8Ytu9HwrXslvumlUpqtNVqkhqw/enGzPCXe5BdqzCInXqYXFymVJaA7AZdpXwVLPo3mNl8EM+m7TBAg=="
 	bodyB = `{"type":"invoice.on_insert","timestamp":"2026-01-02T03:04:05Z","data":{"name":"INV-0001","customer":"Zoë","total":"12.50"}}`
 )
 
-// TestSign_vectors holds the vector of the official Standard Webhooks libraries (A), ours computed with two other
+// TestSign_vectors holds the vectors of the official Standard Webhooks libraries (A, E), ours computed with two other
 // implementations (B1, B2, D), and Frappe's computed with Python's hmac.
 func TestSign_vectors(t *testing.T) {
 	tests := []struct {
@@ -74,6 +81,72 @@ func TestSign_vectors(t *testing.T) {
 	}
 }
 
+const (
+	idE   = "msg_p5jXN8AQM9LWM0D4loKWxJek"
+	bodyE = `{"test": 2432232314}`
+	sigAE = "v1,g0hM9SsE+OTPJTGt/tmIKtSyZlE3uFJELVlNIOLJ1OE="
+)
+
+// TestSign_ed25519: alone it leaves no Frappe signature, which is a symmetric secret's, be it the older one.
+func TestSign_ed25519(t *testing.T) {
+	frappeA := http.Header{}
+	Sign(frappeA, idE, time.Unix(1614265330, 0), []byte(bodyE), []string{keyA})
+	for _, tt := range []struct {
+		name, want, frappe string
+		secrets            []string
+	}{
+		{"E", sigE, "", []string{keyE}},
+		{"the seed alone", sigE, "", []string{seedE}},
+		{"rotated from symmetric", sigE + " " + sigAE, frappeA.Get(HeaderFrappeSignature), []string{keyE, keyA}},
+		{"rotated to symmetric", sigAE + " " + sigE, frappeA.Get(HeaderFrappeSignature), []string{keyA, keyE}},
+		{"two of them", sigE + " " + sigE, "", []string{keyE, "", seedE}},
+	} {
+		h := http.Header{HeaderFrappeSignature: {"of somebody else"}}
+		Sign(h, idE, time.Unix(1614265330, 0), []byte(bodyE), tt.secrets)
+		if got := h.Get(HeaderSignature); got != tt.want {
+			t.Errorf("%s: Webhook-Signature\n got %s\nwant %s", tt.name, got, tt.want)
+		}
+		if got := h.Get(HeaderFrappeSignature); got != tt.frappe {
+			t.Errorf("%s: X-Frappe-Webhook-Signature %q, want %q", tt.name, got, tt.frappe)
+		}
+	}
+}
+
+func TestPublicKey(t *testing.T) {
+	for secret, want := range map[string]string{keyE: pubE, seedE: pubE, keyA: "", "secret": "", "whsk_AAECAwQ=": ""} {
+		if got := PublicKey(secret); got != want {
+			t.Errorf("PublicKey(%q) = %q", secret, got)
+		}
+	}
+}
+
+// TestNewSecret: a fresh one is of the same kind, usable, and verified by its public key.
+func TestNewSecret(t *testing.T) {
+	for like, prefix := range map[string]string{"": secretPrefix, "secret": secretPrefix, keyA: secretPrefix, keyE: privatePrefix, seedE: privatePrefix} {
+		one, err := NewSecret(like)
+		if err != nil {
+			t.Fatal(err)
+		}
+		other, err := NewSecret(like)
+		if err != nil || one == other || !strings.HasPrefix(one, prefix) || CheckSecret(one) != nil {
+			t.Errorf("like %q: %q and %q, %v", like, one, other, err)
+		}
+		if prefix == secretPrefix {
+			continue
+		}
+		h := http.Header{}
+		Sign(h, "id", time.Unix(7, 0), []byte("x"), []string{one})
+		public, err := base64.StdEncoding.DecodeString(strings.TrimPrefix(PublicKey(one), publicPrefix))
+		if err != nil || len(public) != ed25519.PublicKeySize {
+			t.Fatalf("public key %q, %v", PublicKey(one), err)
+		}
+		signature, err := base64.StdEncoding.DecodeString(strings.TrimPrefix(h.Get(HeaderSignature), "v1a,"))
+		if err != nil || !ed25519.Verify(public, []byte("id."+strconv.Itoa(7)+".x"), signature) {
+			t.Errorf("the public key does not verify %q, %v", h.Get(HeaderSignature), err)
+		}
+	}
+}
+
 func TestSign_without_secret_sets_nothing(t *testing.T) {
 	h := http.Header{}
 	Sign(h, "id", time.Unix(1, 0), []byte("x"), nil)
@@ -105,6 +178,8 @@ func TestSign_key_of_a_plain_secret(t *testing.T) {
 func TestCheckSecret(t *testing.T) {
 	for secret, ok := range map[string]bool{
 		keyA: true, "secret": true, "": false, "whsec_": false, "whsec_%%%%": false, "whsec_AAECAwQ": false,
+		keyE: true, seedE: true, "whsk_": false, "whsk_%%%%": false, "whsk_AAECAwQF": false,
+		strings.Replace(keyE, "fVKIDij", "fVKIDik", 1): false, pubE: false,
 	} {
 		err := CheckSecret(secret)
 		if (err == nil) != ok {

@@ -9,10 +9,13 @@ import (
 	"net"
 	"os"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"dochook/migrations"
 	"dochook/server"
+	"dochook/server/cli/build"
+	"dochook/server/retention"
 )
 
 // Streams are where a verb reads and writes.
@@ -27,6 +30,8 @@ type Globals struct {
 	JSON     bool       `help:"Print machine-readable output." name:"json"`
 	LogLevel slog.Level `help:"debug, info, warn or error; the log goes to stderr." env:"DOCHOOK_LOG_LEVEL" default:"info"`
 	LogJSON  bool       `help:"Log in JSON." name:"log-json" env:"DOCHOOK_LOG_JSON"`
+
+	statements atomic.Int64 // SQL sent since the database was opened
 }
 
 // Targets is the flag of verbs that check or call webhook addresses.
@@ -41,15 +46,30 @@ type Settings struct {
 	PublicURL      string        `help:"URL under which others reach the service; it stands in answers and bodies. Default: http:// and the address." name:"public-url" env:"DOCHOOK_PUBLIC_URL" placeholder:"URL"`
 	JobIdleTimeout time.Duration `help:"An open job that gets no page for so long has failed." env:"DOCHOOK_JOB_IDLE_TIMEOUT" default:"1h" placeholder:"DURATION"`
 	NoMigrate      bool          `help:"Leave the schema alone; refuse to start if it is not current." env:"DOCHOOK_NO_MIGRATE"`
+	KeepDelivered  time.Duration `help:"How long delivered deliveries are kept; below 0 for ever." env:"DOCHOOK_KEEP_DELIVERED" default:"168h" placeholder:"DURATION"`
+	KeepDead       time.Duration `help:"The same of those that were given up or skipped." env:"DOCHOOK_KEEP_DEAD" default:"720h" placeholder:"DURATION"`
+	KeepEvents     time.Duration `help:"The same of the log, and with it the history of documents; what is still to be delivered stays. 0 is the longest of the others." env:"DOCHOOK_KEEP_EVENTS" default:"0s" placeholder:"DURATION"`
+	KeepResults    time.Duration `help:"The same of the results of jobs." env:"DOCHOOK_KEEP_RESULTS" default:"720h" placeholder:"DURATION"`
+	MetricsPublic  bool          `help:"Answer /metrics without an API key." name:"metrics-public" env:"DOCHOOK_METRICS_PUBLIC"`
+	OTLPEndpoint   string        `help:"OpenTelemetry collector that traces are sent to, OTLP over HTTP, such as http://localhost:4318. Default: nothing is traced." name:"otlp-endpoint" env:"DOCHOOK_OTLP_ENDPOINT" placeholder:"URL"`
+	TraceRatio     float64       `help:"Share of traces kept, 0 to 1; callers that trace decide for themselves." name:"trace-ratio" env:"DOCHOOK_TRACE_RATIO" default:"1" placeholder:"RATIO"`
 }
 
-// config joins the flags with what comes from the environment alone: a token
-// in a flag could be read by every user of the machine.
+// config joins the flags with what comes from the environment alone: a token or
+// a key in a flag could be read by every user of the machine.
 func (v *Settings) config(g *Globals) (server.Config, error) {
 	c := server.Config{
 		Listen: v.Listen, Database: g.Database, AllowTarget: v.AllowTarget, NoMigrate: v.NoMigrate,
 		PublicURL: v.PublicURL, JobIdle: v.JobIdleTimeout,
-		AdminToken: os.Getenv("DOCHOOK_ADMIN_TOKEN"), Version: currentBuild().Version,
+		AdminToken: os.Getenv("DOCHOOK_ADMIN_TOKEN"), MasterKey: os.Getenv("DOCHOOK_MASTER_KEY"), Version: build.Current().Version,
+		Retention:     retention.Options{Delivered: v.KeepDelivered, Dead: v.KeepDead, Events: v.KeepEvents, Results: v.KeepResults},
+		MetricsPublic: v.MetricsPublic, OTLPEndpoint: v.OTLPEndpoint, TraceRatio: v.TraceRatio,
+	}
+	if v.TraceRatio < 0 || v.TraceRatio > 1 {
+		return c, usagef("--trace-ratio is a number from 0 to 1")
+	}
+	if v.TraceRatio == 0 {
+		c.TraceRatio = -1 // there, 0 is what was not said
 	}
 	if v.JobIdleTimeout <= 0 {
 		return c, usagef("--job-idle-timeout is a time such as 30m, above 0")
@@ -119,7 +139,7 @@ func (g *Globals) openAny(ctx context.Context, how access, log *slog.Logger) (*m
 			return nil, failf("there is no database %s", g.Database).hint("name it with --database, or make it with: dochook migrate up")
 		}
 	}
-	return migrations.Open(ctx, g.Database, migrations.OpenOptions{Shared: how == looking, Logger: log})
+	return migrations.Open(ctx, g.Database, migrations.OpenOptions{Shared: how == looking, Logger: log, Statements: &g.statements})
 }
 
 func upIfEmpty(ctx context.Context, db *migrations.DB, log *slog.Logger) error {

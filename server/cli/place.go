@@ -52,7 +52,7 @@ func (p *Place) with(ctx context.Context, o opening, fn func(at *place.Opened) e
 		return badSetting(err)
 	}
 	return o.globals.with(ctx, o.how, o.log, func(db *migrations.DB) error {
-		return fn(place.Local(db, guard, place.Options{Logger: o.log, PublicURL: publicURL()}))
+		return fn(place.Local(db, guard, place.Options{Logger: o.log, PublicURL: publicURL(), MasterKey: os.Getenv("DOCHOOK_MASTER_KEY")}))
 	})
 }
 

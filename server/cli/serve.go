@@ -8,9 +8,11 @@ import (
 	"os"
 	"runtime/debug"
 	"strings"
+	"time"
 
 	"dochook/migrations"
 	"dochook/server"
+	"dochook/server/cli/build"
 )
 
 // Serve runs the service until its ctx ends.
@@ -33,9 +35,6 @@ func (v *Serve) Run(ctx context.Context, g *Globals, s *Streams) error {
 		debug.SetMemoryLimit(memoryLimit)
 	}
 	log := g.logger(s.Err)
-	if os.Getenv("DOCHOOK_MASTER_KEY") != "" {
-		log.Warn("DOCHOOK_MASTER_KEY is set, but this version keeps webhook secrets unencrypted")
-	}
 	// Everything a wrong flag can spoil comes before the schema is touched.
 	settings, err := v.config(g)
 	if err != nil {
@@ -54,12 +53,18 @@ func (v *Serve) Run(ctx context.Context, g *Globals, s *Streams) error {
 		return err
 	}
 	defer func() {
-		if err := db.Close(); err != nil {
-			log.Error("cannot close the database", "error", err)
+		closed := make(chan error, 1)
+		go func() { closed <- db.Close() }()
+		select {
+		case err := <-closed:
+			if err != nil {
+				log.Error("cannot close the database", "error", err)
+			}
+		case <-time.After(2 * time.Second): // it waits for every connection's goodbye; the end of the process will do
 		}
 	}()
 	app, err := server.New(db, settings, server.Options{
-		Logger: log, FirstKey: func(token string) { showKey(s.Err, token) },
+		Logger: log, FirstKey: func(token string) { showKey(s.Err, token) }, Statements: &g.statements,
 	})
 	if err != nil {
 		return badSetting(err)
@@ -88,9 +93,9 @@ func (v *Serve) open(ctx context.Context, g *Globals, log *slog.Logger) (*migrat
 func announce(g *Globals, w io.Writer, address, database string, log *slog.Logger) {
 	var err error
 	if g.JSON {
-		err = printJSON(w, map[string]string{"address": "http://" + address, "database": database, "version": currentBuild().Version})
+		err = printJSON(w, map[string]string{"address": "http://" + address, "database": database, "version": build.Current().Version})
 	} else {
-		err = printf(w, "dochook %s listens on http://%s (database %s)\n", currentBuild().Version, address, database)
+		err = printf(w, "dochook %s listens on http://%s (database %s)\n", build.Current().Version, address, database)
 	}
 	if err != nil {
 		log.Warn("cannot print the address", "address", address, "error", err)

@@ -63,6 +63,9 @@ func (h *Handlers) Events(c *gin.Context) error {
 		}
 		events = append(events, next...)
 	}
+	if err := h.kept(ctx, "after", after); err != nil { // asked last: what was removed meanwhile was not read
+		return err
+	}
 	return answer(c, http.StatusOK, "data", eventList(events))
 }
 
@@ -115,6 +118,9 @@ func (h *Handlers) follow(c *gin.Context, v url.Values, r feed.Reader) error {
 			return web.Errorf("invalid", from.name, "the log ends at position %d", head)
 		}
 		if from.value != "" {
+			if err := h.kept(ctx, from.name, r.After); err != nil {
+				return err
+			}
 			break
 		}
 	}
@@ -131,6 +137,18 @@ func (h *Handlers) follow(c *gin.Context, v url.Values, r feed.Reader) error {
 		}
 		return key.Enabled && key.Covers(r.DocType) && key.Creation.Equal(made)
 	}}).Run(ctx)
+}
+
+// kept refuses a position behind which events have been removed: who goes on there would miss them without knowing.
+func (h *Handlers) kept(ctx context.Context, field string, after int64) error {
+	if after == 0 { // from the beginning, whatever that is
+		return nil
+	}
+	first, err := h.Documents.Log().First(ctx)
+	if err != nil || after >= first-1 {
+		return err
+	}
+	return web.Errorf("expired", field, "events before position %d have been removed: go on with after=%d", first, first-1)
 }
 
 // acceptsStream reports whether a client asks for server-sent events: it names

@@ -13,6 +13,9 @@ import (
 	"testing"
 	"time"
 
+	"github.com/tidwall/gjson"
+
+	"dochook/migrations"
 	"dochook/migrations/dbtest"
 )
 
@@ -351,5 +354,30 @@ func TestHistory(t *testing.T) {
 			t.Errorf("in pages: versions %s", got)
 		}
 		s.refused(no{417, "invalid", "before"}, "GET", path+"?before=x", "")
+	})
+}
+
+// Who goes on behind events that retention has removed would miss them without knowing.
+func TestEvents_that_have_been_removed(t *testing.T) {
+	dbtest.Each(t, func(t *testing.T, db *migrations.DB) {
+		s := newSite(t, db)
+		s.define(`{"name":"Product","autoname":"field:sku"}`)
+		for i := range 5 {
+			s.must("POST", "/api/resource/Product", fmt.Sprintf(`{"sku":"p%d"}`, i))
+		}
+		if _, err := db.Write.ExecContext(t.Context(), "DELETE FROM events WHERE pos <= 3"); err != nil {
+			t.Fatal(err)
+		}
+		s.refused(no{410, "expired", "events before position 4 have been removed: go on with after=3"}, "GET", "/api/events?after=2", "")
+		s.refused(no{410, "expired", "go on with after=3"}, "GET", "/api/events", "", "Accept: text/event-stream", "Last-Event-ID: 1")
+		for _, after := range []string{"0", "3"} {
+			if got := gjson.GetBytes(s.must("GET", "/api/events?after="+after, "").body, "data.#").Int(); got != 2 {
+				t.Errorf("%d events after %s", got, after)
+			}
+		}
+		f := s.follow("/api/events", "Last-Event-ID: 3")
+		if e := f.next(1); e[0].body.Name != "p3" {
+			t.Errorf("%+v", e)
+		}
 	})
 }

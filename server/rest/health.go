@@ -12,10 +12,7 @@ import (
 	"dochook/server/web"
 )
 
-const (
-	engineSilence = 15 * time.Second // how long the couriers may be quiet
-	checkTime     = 3 * time.Second
-)
+const checkTime = 3 * time.Second
 
 // Root answers GET / with what this is.
 func (h *Handlers) Root(c *gin.Context) error {
@@ -30,7 +27,9 @@ func (h *Handlers) Healthz(c *gin.Context) error {
 	return web.JSON(c, http.StatusOK, map[string]string{"status": "ok"})
 }
 
-// Readyz answers 200 if the service can do its work, else 503 with why not.
+// Readyz answers 200 if the service can do its work, else 503 with why not: the
+// database does not answer or has another schema, or the couriers, though the
+// process lives, do not come round or cannot write down what they delivered.
 func (h *Handlers) Readyz(c *gin.Context) error {
 	ctx, cancel := context.WithTimeout(c.Request.Context(), checkTime)
 	defer cancel()
@@ -38,8 +37,8 @@ func (h *Handlers) Readyz(c *gin.Context) error {
 	if err := h.Schema(ctx); err != nil {
 		checks["database"], status = reason(err), http.StatusServiceUnavailable
 	}
-	if alive := h.Couriers.Alive(); h.now().Sub(alive) > engineSilence {
-		checks["couriers"], status = "the couriers are not running", http.StatusServiceUnavailable
+	if why := h.Couriers.Stuck(h.now()); why != "" {
+		checks["couriers"], status = why, http.StatusServiceUnavailable
 	}
 	word := "ready"
 	if status != http.StatusOK {

@@ -67,6 +67,7 @@ var kinds = map[string]kind{
 	"trigger":   {417, "ValidationError", "Refused"},
 	"not_json":  {417, "DataError", "Not JSON"},
 	"not_found": {404, "DoesNotExistError", "Not Found"},
+	"expired":   {410, "DoesNotExistError", "Expired"},
 	"conflict":  {409, "DuplicateEntryError", "Duplicate Name"},
 	"name":      {409, "NameError", "Invalid Name"},
 

@@ -41,6 +41,7 @@ func TestTable(t *testing.T) {
 	}{
 		{"bad_request", 400, "DataError"},
 		{"conflict", 409, "DuplicateEntryError"},
+		{"expired", 410, "DoesNotExistError"},
 		{"forbidden", 403, "PermissionError"},
 		{"idempotency_busy", 409, "DuplicateEntryError"},
 		{"idempotency_mismatch", 422, "ValidationError"},

@@ -75,6 +75,13 @@ func find(ctx context.Context, db bun.IDB, job, where string, args ...any) (*sto
 	return &p, wrap("unpack page", err)
 }
 
+// First is the number of the first page of a job that is kept; 0 if none is.
+func First(ctx context.Context, db bun.IDB, job string) (int64, error) {
+	var first int64
+	err := db.QueryRowContext(ctx, "SELECT coalesce(min(page), 0) FROM job_pages WHERE job = ?", job).Scan(&first)
+	return first, eventlog.Unavailable(wrap("read page", err))
+}
+
 // Records returns the accepted records of a page of a job, in order; not_found if it is not kept.
 func Records(ctx context.Context, db bun.IDB, job string, page int64) ([][]byte, error) {
 	p, err := find(ctx, db, job, "page = ?", page)

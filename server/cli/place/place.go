@@ -43,6 +43,8 @@ type Options struct {
 	// PublicURL is where the service is found that the database belongs to; it
 	// stands in the events of jobs. Default: paths stand there alone.
 	PublicURL string
+	// MasterKey is what the secrets of webhooks are encrypted with. Default: they are not.
+	MasterKey string
 }
 
 // Local is an open database; guard checks the addresses of webhooks.
@@ -52,7 +54,7 @@ func Local(db *migrations.DB, guard *sender.Guard, o Options) *Opened {
 		kept: &definitions.Local{
 			Documents: docs,
 			Scrapers:  scrapers.New(db, scrapers.Options{}),
-			Webhooks:  hooks.New(db, guard, ledger.New(db), hooks.Options{}),
+			Webhooks:  hooks.New(db, guard, ledger.New(db), hooks.Options{MasterKey: o.MasterKey}),
 		},
 		docs: docs, jobs: jobs.New(db, docs, jobs.Options{BaseURL: o.PublicURL}),
 	}

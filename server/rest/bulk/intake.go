@@ -23,18 +23,26 @@ import (
 	"dochook/server/web"
 )
 
+// Options of an Intake; the zero value is ready for use.
+type Options struct {
+	// Page is called before a page is written, with the DocType and the ctx of the request; the page is written under the ctx that it
+	// returns, and done is told what became of it. Default: nobody hears of pages.
+	Page func(ctx context.Context, docType string) (inner context.Context, done func(*documents.PageResult, error))
+}
+
 // Intake takes bulk requests. Its methods may be called from any goroutine.
 type Intake struct {
 	docs   *documents.Service
 	jobs   *jobs.Service
 	claims claims
+	watch  func(ctx context.Context, docType string) (context.Context, func(*documents.PageResult, error))
 }
 
 // New returns an Intake that writes by the services; it starts nothing. All
 // doors of a process share one, so that an Idempotency-Key is busy at all of
 // them.
-func New(docs *documents.Service, j *jobs.Service) *Intake {
-	return &Intake{docs: docs, jobs: j, claims: claims{busy: map[string]struct{}{}}}
+func New(docs *documents.Service, j *jobs.Service, o Options) *Intake {
+	return &Intake{docs: docs, jobs: j, claims: claims{busy: map[string]struct{}{}}, watch: o.Page}
 }
 
 // Target is where the records of a request go.
@@ -319,7 +327,12 @@ func recovered(f *fetched) {
 	}
 }
 
-func (r *run) commit(ctx context.Context, page documents.Page) (documents.PageResult, error) {
+func (r *run) commit(ctx context.Context, page documents.Page) (result documents.PageResult, err error) {
+	if r.watch != nil {
+		inner, done := r.watch(ctx, r.docType)
+		ctx = inner
+		defer func() { done(&result, err) }()
+	}
 	if r.job == "" {
 		return r.docs.WritePage(ctx, r.docType, page)
 	}

@@ -39,7 +39,7 @@ func newRendered(r *hooks.Request) *rendered {
 	if r == nil {
 		return nil
 	}
-	out := &rendered{Method: r.Method, URL: r.URL, Header: r.Header, Bytes: len(r.Body)}
+	out := &rendered{Method: r.Method, URL: r.URL, Header: hooks.MaskHeader(r.Header), Bytes: len(r.Body)}
 	if utf8.Valid(r.Body) {
 		s := string(r.Body)
 		out.Body = &s

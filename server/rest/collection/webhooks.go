@@ -27,7 +27,8 @@ func (set *Set) webhooks() *Collection {
 		name: webhookName, read: web.Admin, write: web.Admin,
 		known: oneOf("description", "enabled", "webhook_doctype", "webhook_docevent", "events", "fields", "condition", "request_url",
 			"is_dynamic_url", "request_method", "request_structure", "timeout", "webhook_headers", "webhook_data", "webhook_json",
-			"format", "max_in_flight", "ordering", "retry", "enable_security", "webhook_secret",
+			"format", "max_in_flight", "max_per_second", "ordering", "retry", "enable_security", "webhook_secret", "public_key",
+			"ca_certificate", "client_certificate", "client_key",
 			"headers_template", "batch", "only_changed", "event_names", "event_fields", "scraper", "job"),
 		list: func(ctx context.Context, q query.Query) ([][]byte, error) {
 			return viewsOf(webhookView)(s.List(ctx, q))
@@ -77,7 +78,7 @@ type dataRow struct {
 	mapping.Row
 }
 
-// webhookDoc is a Webhook as it is answered: every field, also the empty ones.
+// webhookDoc is a Webhook as it is answered: every field, also the empty ones. What is secret in a [hooks.Stored] is masked already.
 type webhookDoc struct {
 	standard
 
@@ -105,10 +106,15 @@ type webhookDoc struct {
 	Scraper          string              `json:"scraper"`
 	Job              string              `json:"job,omitempty"`
 	MaxInFlight      int                 `json:"max_in_flight"`
+	MaxPerSecond     float64             `json:"max_per_second"`
 	Ordering         string              `json:"ordering"`
 	Retry            hooks.Retry         `json:"retry"`
 	EnableSecurity   hooks.Check         `json:"enable_security"`
 	WebhookSecret    string              `json:"webhook_secret"`
+	PublicKey        string              `json:"public_key,omitempty"` // of the secret, where it has one
+	CACertificate    string              `json:"ca_certificate"`
+	ClientCert       string              `json:"client_certificate"`
+	ClientKey        string              `json:"client_key"`
 	Lag              *lag                `json:"lag,omitempty"`
 }
 
@@ -135,7 +141,8 @@ func newWebhookDoc(s *hooks.Stored) webhookDoc {
 		WebhookHeaders: make([]headerRow, 0, len(s.WebhookHeaders)), WebhookData: make([]dataRow, 0, len(s.WebhookData)),
 		WebhookJSON: s.WebhookJSON, Format: s.Format, HeadersTemplate: s.HeadersTemplate, Batch: s.Batch, OnlyChanged: s.OnlyChanged,
 		EventNames: s.EventNames, EventFields: s.EventFields, Scraper: s.Scraper, Job: s.Job, MaxInFlight: s.MaxInFlight, Ordering: s.Ordering, Retry: s.Retry,
-		EnableSecurity: s.EnableSecurity,
+		EnableSecurity: s.EnableSecurity, MaxPerSecond: s.MaxPerSecond, PublicKey: s.PublicKey,
+		CACertificate: s.CACertificate, ClientCert: s.ClientCertificate, ClientKey: s.ClientKey,
 	}
 	for i, row := range s.WebhookHeaders {
 		d.WebhookHeaders = append(d.WebhookHeaders, headerRow{childOf(s.Name, "webhook_headers", "Webhook Header", i), row})
@@ -203,7 +210,7 @@ func (set *Set) disable(ctx context.Context, name string, _ []byte) ([]byte, err
 	return viewOf(webhookView)(set.Webhooks.SetEnabled(ctx, name, false))
 }
 
-// rotateSecret answers the new secret, the only time it is shown.
+// rotateSecret answers the new secret, the only time it is shown, and what receivers check its signatures with if that is something else.
 func (set *Set) rotateSecret(ctx context.Context, name string, body []byte) ([]byte, error) {
 	var in struct {
 		Secret string `json:"webhook_secret"`
@@ -215,7 +222,11 @@ func (set *Set) rotateSecret(ctx context.Context, name string, body []byte) ([]b
 	if err != nil {
 		return nil, err
 	}
-	return rawjson.Encode(map[string]any{"webhook_secret": secret, "old_secret_signs_for_seconds": int(hooks.RotationOverlap.Seconds())})
+	out := map[string]any{"webhook_secret": secret, "old_secret_signs_for_seconds": int(hooks.RotationOverlap.Seconds())}
+	if public := hooks.PublicKey(secret); public != "" {
+		out["public_key"] = public
+	}
+	return rawjson.Encode(out)
 }
 
 // decode reads the parameters of an action. One that nobody knows is refused: the

@@ -1,4 +1,4 @@
-package sender
+package guard
 
 import (
 	"net/netip"
@@ -13,17 +13,21 @@ import (
 
 const maxURLBytes = 8192
 
-// target is a URL that may be called.
-type target struct {
-	raw  string
-	url  *url.URL // its host is in ASCII.
-	host string   // lower case, ASCII, no port, no brackets, no trailing dot.
-	port uint16
-	ip   netip.Addr // set when host is a literal address.
+// Target is a URL that may be called.
+type Target struct {
+	// Raw is the URL as given.
+	Raw string
+	// URL has its host in ASCII.
+	URL *url.URL
+	// Host is in lower case and ASCII, without port, brackets and a trailing dot.
+	Host string
+	Port uint16
+	// IP is set when Host is a literal address.
+	IP netip.Addr
 }
 
-// parseTarget checks everything about a URL that can be checked without asking a name server.
-func parseTarget(raw string) (*target, error) {
+// Parse checks everything about a URL that can be checked without asking a name server.
+func Parse(raw string) (*Target, error) {
 	if err := checkText(raw); err != nil {
 		return nil, err
 	}
@@ -43,12 +47,12 @@ func parseTarget(raw string) (*target, error) {
 	case strings.HasSuffix(u.Host, ":"):
 		return nil, invalid("the URL has a colon but no port after its host")
 	}
-	t := &target{raw: raw, url: u, port: 80}
+	t := &Target{Raw: raw, URL: u, Port: 80}
 	if u.Scheme == "https" {
-		t.port = 443
+		t.Port = 443
 	}
 	if p := u.Port(); p != "" {
-		if t.port, err = parsePort(p); err != nil {
+		if t.Port, err = parsePort(p); err != nil {
 			return nil, err
 		}
 	}
@@ -56,9 +60,9 @@ func parseTarget(raw string) (*target, error) {
 }
 
 // setHost fills in host and ip and puts the ASCII form of the host into the URL.
-func (t *target) setHost() error {
-	name := t.url.Hostname()
-	if strings.HasPrefix(t.url.Host, "[") {
+func (t *Target) setHost() error {
+	name := t.URL.Hostname()
+	if strings.HasPrefix(t.URL.Host, "[") {
 		ip, err := netip.ParseAddr(name)
 		switch {
 		case err != nil || !ip.Is6():
@@ -66,19 +70,19 @@ func (t *target) setHost() error {
 		case ip.Zone() != "":
 			return invalid("the URL's host must not have a zone (%…)")
 		}
-		t.ip, t.host = ip, ip.String()
+		t.IP, t.Host = ip, ip.String()
 		return nil
 	}
 	host, ip, err := normalHost(name)
 	if err != nil {
 		return err
 	}
-	t.host, t.ip = host, ip
+	t.Host, t.IP = host, ip
 	if !isASCII(name) {
-		port := t.url.Port()
-		t.url.Host = host
+		port := t.URL.Port()
+		t.URL.Host = host
 		if port != "" {
-			t.url.Host += ":" + port
+			t.URL.Host += ":" + port
 		}
 	}
 	return nil

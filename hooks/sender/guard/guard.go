@@ -1,10 +1,13 @@
-package sender
+package guard
 
 import (
 	"context"
 	"net/netip"
 	"strings"
 	"syscall"
+
+	"dochook/hooks/sender/iprange"
+	"dochook/hooks/sender/mask"
 )
 
 // Guard decides which addresses may be dialled. Public addresses may. Loopback, private and other special ranges may only
@@ -29,7 +32,7 @@ type hostEntry struct {
 	port uint16
 }
 
-// NewGuard returns a Guard that also allows what the entries name. An entry is one of
+// New returns a Guard that also allows what the entries name. An entry is one of
 //
 //	10.1.0.0/16, fd12::/48   every address in the range
 //	10.1.2.3, ::1            that address
@@ -41,7 +44,7 @@ type hostEntry struct {
 // A range that wraps IPv4 addresses, such as 64:ff9b::/96, does not allow the private ones among those: they need an entry of their own.
 // Blank entries are skipped. An entry that is not well formed, or lies wholly in a range that is never dialled,
 // is an [Error] with [CodeInvalid].
-func NewGuard(allow []string) (*Guard, error) {
+func New(allow []string) (*Guard, error) {
 	g := &Guard{}
 	for _, entry := range allow {
 		entry = strings.TrimSpace(entry)
@@ -49,7 +52,7 @@ func NewGuard(allow []string) (*Guard, error) {
 			continue
 		}
 		if err := g.add(entry); err != nil {
-			return nil, invalid("allowed target " + safeText(entry, 100) + ": " + err.Error())
+			return nil, invalid("allowed target " + mask.Text(entry, 100) + ": " + err.Error())
 		}
 	}
 	return g, nil
@@ -89,10 +92,8 @@ func (g *Guard) addAddr(ip netip.Addr, port uint16) error {
 
 func (g *Guard) addNet(p netip.Prefix, port uint16) error {
 	p = p.Masked()
-	for _, r := range addressRules {
-		if r.tier == never && r.prefix.Bits() <= p.Bits() && r.prefix.Contains(p.Addr()) {
-			return invalid(r.name + " addresses are never dialled")
-		}
+	if r, ok := iprange.Around(p); ok {
+		return invalid(r.Name + " addresses are never dialled")
 	}
 	g.nets = append(g.nets, netEntry{p, port})
 	return nil
@@ -138,12 +139,12 @@ func unmapPrefix(p netip.Prefix) netip.Prefix {
 //
 // The error is an [Error] with [CodeInvalid], or [CodeRefused] for an address.
 func (g *Guard) CheckURL(raw string) error {
-	t, err := parseTarget(raw)
+	t, err := Parse(raw)
 	if err != nil {
 		return err
 	}
-	if t.ip.IsValid() {
-		return g.check(t.ip, t.port, t.host)
+	if t.IP.IsValid() {
+		return g.check(t.IP, t.Port, t.Host)
 	}
 	return nil
 }
@@ -151,19 +152,20 @@ func (g *Guard) CheckURL(raw string) error {
 // hostKey is the context key of the host name in the URL being dialled.
 type hostKey struct{}
 
-func withHost(ctx context.Context, host string) context.Context {
+// WithHost tells Control the host name in the URL that is dialled with ctx.
+func WithHost(ctx context.Context, host string) context.Context {
 	return context.WithValue(ctx, hostKey{}, host)
 }
 
 // Control is for [net.Dialer.ControlContext]: it sees each address after name resolution and before the connection, and refuses
-// what may not be dialled with an [Error] with [CodeRefused]. Entries that name a host count only for dials a [Client] makes.
+// what may not be dialled with an [Error] with [CodeRefused]. Entries that name a host count only for a ctx WithHost has told it.
 func (g *Guard) Control(ctx context.Context, network, address string, _ syscall.RawConn) error {
 	if !strings.HasPrefix(network, "tcp") {
 		return refused("network " + network + " is not dialled")
 	}
 	ap, err := netip.ParseAddrPort(address)
 	if err != nil {
-		return refused("address " + safeText(address, 100) + " is not an IP address and port")
+		return refused("address " + mask.Text(address, 100) + " is not an IP address and port")
 	}
 	host, _ := ctx.Value(hostKey{}).(string)
 	return g.check(ap.Addr(), ap.Port(), host)
@@ -172,14 +174,14 @@ func (g *Guard) Control(ctx context.Context, network, address string, _ syscall.
 // check judges an address and the IPv4 addresses inside it.
 func (g *Guard) check(ip netip.Addr, port uint16, host string) error {
 	ip = ip.Unmap().WithZone("")
-	rule := ruleFor(ip)
-	if rule.tier == never {
-		return refused("address " + ip.String() + " is refused: " + rule.name + " addresses are never dialled")
+	rule := iprange.Of(ip)
+	if rule.Tier == iprange.Never {
+		return refused("address " + ip.String() + " is refused: " + rule.Name + " addresses are never dialled")
 	}
-	if rule.tier == private && !g.allows(ip, port, host) {
-		return refused("address " + ip.String() + " is refused: " + rule.name + " addresses are called only if the service was started with --allow-target for them")
+	if rule.Tier == iprange.Private && !g.allows(ip, port, host) {
+		return refused("address " + ip.String() + " is refused: " + rule.Name + " addresses are called only if the service was started with --allow-target for them")
 	}
-	for _, inner := range embedded(ip, rule.ipv4) {
+	for _, inner := range rule.Embedded(ip) {
 		if err := g.check(inner, port, host); err != nil {
 			return err
 		}

@@ -1,4 +1,4 @@
-package sender
+package guard
 
 import (
 	"context"
@@ -6,11 +6,13 @@ import (
 	"net/netip"
 	"strings"
 	"testing"
+
+	"dochook/hooks/sender/iprange"
 )
 
 func guard(t *testing.T, allow ...string) *Guard {
 	t.Helper()
-	g, err := NewGuard(allow)
+	g, err := New(allow)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -20,86 +22,72 @@ func guard(t *testing.T, allow ...string) *Guard {
 // TestGuard_table has a row for the first and last address of each range, and its neighbours where they are public.
 func TestGuard_table(t *testing.T) {
 	tests := []struct {
-		tier  tier
+		tier  iprange.Tier
 		addrs string
 	}{
-		{never, "0.0.0.0 0.0.0.1 0.255.255.255"},
-		{public, "1.0.0.0 8.8.8.8 9.255.255.255 11.0.0.0 126.255.255.255 128.0.0.0"},
-		{private, "10.0.0.0 10.255.255.255"},
-		{public, "100.63.255.255 100.128.0.0"},
-		{private, "100.64.0.0 100.127.255.255"},
-		{never, "100.100.100.200"},
-		{private, "127.0.0.0 127.0.0.1 127.255.255.255"},
-		{never, "168.63.129.16"},
-		{public, "168.63.129.15 168.63.129.17"},
-		{never, "169.254.0.0 169.254.169.254 169.254.170.2 169.254.255.255"},
-		{public, "169.253.255.255 169.255.0.0"},
-		{private, "172.16.0.0 172.31.255.255"},
-		{public, "172.15.255.255 172.32.0.0"},
-		{private, "192.0.0.0 192.0.0.255 192.0.2.0 192.0.2.255"},
-		{never, "192.0.0.192"},
-		{public, "192.0.1.0 192.0.3.0"},
-		{private, "192.88.99.0 192.88.99.255"},
-		{public, "192.88.98.255 192.88.100.0"},
-		{private, "192.168.0.0 192.168.255.255"},
-		{public, "192.167.255.255 192.169.0.0"},
-		{private, "198.18.0.0 198.19.255.255"},
-		{public, "198.17.255.255 198.20.0.0"},
-		{private, "198.51.100.0 198.51.100.255 203.0.113.0 203.0.113.255"},
-		{public, "198.51.101.0 203.0.114.0 223.255.255.255"},
-		{never, "224.0.0.0 239.255.255.255 240.0.0.0 255.255.255.254 255.255.255.255"},
+		{iprange.Never, "0.0.0.0 0.0.0.1 0.255.255.255"},
+		{iprange.Public, "1.0.0.0 8.8.8.8 9.255.255.255 11.0.0.0 126.255.255.255 128.0.0.0"},
+		{iprange.Private, "10.0.0.0 10.255.255.255"},
+		{iprange.Public, "100.63.255.255 100.128.0.0"},
+		{iprange.Private, "100.64.0.0 100.127.255.255"},
+		{iprange.Never, "100.100.100.200"},
+		{iprange.Private, "127.0.0.0 127.0.0.1 127.255.255.255"},
+		{iprange.Never, "168.63.129.16"},
+		{iprange.Public, "168.63.129.15 168.63.129.17"},
+		{iprange.Never, "169.254.0.0 169.254.169.254 169.254.170.2 169.254.255.255"},
+		{iprange.Public, "169.253.255.255 169.255.0.0"},
+		{iprange.Private, "172.16.0.0 172.31.255.255"},
+		{iprange.Public, "172.15.255.255 172.32.0.0"},
+		{iprange.Private, "192.0.0.0 192.0.0.255 192.0.2.0 192.0.2.255"},
+		{iprange.Never, "192.0.0.192"},
+		{iprange.Public, "192.0.1.0 192.0.3.0"},
+		{iprange.Private, "192.88.99.0 192.88.99.255"},
+		{iprange.Public, "192.88.98.255 192.88.100.0"},
+		{iprange.Private, "192.168.0.0 192.168.255.255"},
+		{iprange.Public, "192.167.255.255 192.169.0.0"},
+		{iprange.Private, "198.18.0.0 198.19.255.255"},
+		{iprange.Public, "198.17.255.255 198.20.0.0"},
+		{iprange.Private, "198.51.100.0 198.51.100.255 203.0.113.0 203.0.113.255"},
+		{iprange.Public, "198.51.101.0 203.0.114.0 223.255.255.255"},
+		{iprange.Never, "224.0.0.0 239.255.255.255 240.0.0.0 255.255.255.254 255.255.255.255"},
 
-		{never, ":: fe80:: fe80::1%eth0 febf:ffff:: ff00:: ff02::1 ffff:ffff::"},
-		{never, "fd00:ec2::254 fd00:ec2::23 fd20:ce::254"},
-		{private, "::1 ::1%lo"},
-		{private, "::7f00:1 ::808:808"},
-		{private, "::ffff:127.0.0.1 ::ffff:10.0.0.1"},
-		{never, "::ffff:169.254.169.254 ::ffff:0.0.0.0"},
-		{public, "::ffff:8.8.8.8"},
-		{private, "::ffff:0:127.0.0.1 ::ffff:0:8.8.8.8"},
-		{private, "64:ff9b::808:808 64:ff9b::7f00:1 64:ff9b:1::808:808 64:ff9b:1:ffff::808:808"},
-		{private, "100:: 100::ffff:ffff:ffff:ffff 100:0:0:1::"},
-		{private, "2001:: 2001:0:ffff::1 2001:2::1 2001:10::1 2001:1ff:ffff::"},
-		{public, "2001:200:: 2001:4860:4860::8888"},
-		{private, "2001:db8:: 2001:db8:ffff:ffff::"},
-		{public, "2001:db7:: 2001:db9:: 2606:4700::1111 2a00::"},
-		{private, "2002:: 2002:ffff:ffff::"},
-		{public, "2003::"},
-		{private, "3fff:: 3fff:fff:ffff::"},
-		{public, "3fff:1000::"},
-		{private, "5f00:: 5f00:ffff::"},
-		{private, "fc00:: fd00::1 fdff:ffff::"},
-		{private, "fec0:: feff:ffff::"},
-		{private, "4000:: 200::1 fe00::1 64:ff9c::1 ::2:0:0"},
+		{iprange.Never, ":: fe80:: fe80::1%eth0 febf:ffff:: ff00:: ff02::1 ffff:ffff::"},
+		{iprange.Never, "fd00:ec2::254 fd00:ec2::23 fd20:ce::254"},
+		{iprange.Private, "::1 ::1%lo"},
+		{iprange.Private, "::7f00:1 ::808:808"},
+		{iprange.Private, "::ffff:127.0.0.1 ::ffff:10.0.0.1"},
+		{iprange.Never, "::ffff:169.254.169.254 ::ffff:0.0.0.0"},
+		{iprange.Public, "::ffff:8.8.8.8"},
+		{iprange.Private, "::ffff:0:127.0.0.1 ::ffff:0:8.8.8.8"},
+		{iprange.Private, "64:ff9b::808:808 64:ff9b::7f00:1 64:ff9b:1::808:808 64:ff9b:1:ffff::808:808"},
+		{iprange.Private, "100:: 100::ffff:ffff:ffff:ffff 100:0:0:1::"},
+		{iprange.Private, "2001:: 2001:0:ffff::1 2001:2::1 2001:10::1 2001:1ff:ffff::"},
+		{iprange.Public, "2001:200:: 2001:4860:4860::8888"},
+		{iprange.Private, "2001:db8:: 2001:db8:ffff:ffff::"},
+		{iprange.Public, "2001:db7:: 2001:db9:: 2606:4700::1111 2a00::"},
+		{iprange.Private, "2002:: 2002:ffff:ffff::"},
+		{iprange.Public, "2003::"},
+		{iprange.Private, "3fff:: 3fff:fff:ffff::"},
+		{iprange.Public, "3fff:1000::"},
+		{iprange.Private, "5f00:: 5f00:ffff::"},
+		{iprange.Private, "fc00:: fd00::1 fdff:ffff::"},
+		{iprange.Private, "fec0:: feff:ffff::"},
+		{iprange.Private, "4000:: 200::1 fe00::1 64:ff9c::1 ::2:0:0"},
 	}
 	strict := &Guard{}
 	for _, tt := range tests {
 		for addr := range strings.FieldsSeq(tt.addrs) {
 			a := netip.MustParseAddr(addr)
-			if got := ruleFor(a.Unmap().WithZone("")); got.tier != tt.tier {
-				t.Errorf("%s: tier %d (%s), want %d", addr, got.tier, got.name, tt.tier)
+			if got := iprange.Of(a); got.Tier != tt.tier {
+				t.Errorf("%s: tier %d (%s), want %d", addr, got.Tier, got.Name, tt.tier)
 			}
 			err := strict.Control(context.Background(), "tcp", netip.AddrPortFrom(a, 443).String(), nil)
-			if (err == nil) != (tt.tier == public) {
+			if (err == nil) != (tt.tier == iprange.Public) {
 				t.Errorf("Control(%s) = %v", addr, err)
 			}
 			var coded *Error
 			if err != nil && (!errors.As(err, &coded) || coded.Code() != CodeRefused) {
 				t.Errorf("Control(%s): error %v has no code", addr, err)
-			}
-		}
-	}
-}
-
-// A rule behind a wider one would never be reached.
-func TestGuard_rules_are_reachable(t *testing.T) {
-	for i, r := range addressRules {
-		if r.prefix != r.prefix.Masked() {
-			t.Errorf("%v is not masked", r.prefix)
-		}
-		for _, before := range addressRules[:i] {
-			if before.prefix.Overlaps(r.prefix) && before.prefix.Bits() <= r.prefix.Bits() {
-				t.Errorf("%v (%s) is hidden by %v (%s)", r.prefix, r.name, before.prefix, before.name)
 			}
 		}
 	}
@@ -177,7 +165,7 @@ func TestGuard_allow(t *testing.T) {
 	}
 	for _, tt := range tests {
 		g := guard(t, strings.Split(tt.allow, ",")...)
-		ctx := withHost(context.Background(), tt.host)
+		ctx := WithHost(context.Background(), tt.host)
 		if err := g.Control(ctx, "tcp6", tt.address, nil); (err == nil) != tt.want {
 			t.Errorf("allow %s, host %q, %s: %v", tt.allow, tt.host, tt.address, err)
 		}
@@ -187,16 +175,16 @@ func TestGuard_allow(t *testing.T) {
 	}
 }
 
-func TestNewGuard_refuses(t *testing.T) {
+func TestNew_refuses(t *testing.T) {
 	for _, entry := range []string{
 		"10.0.0.0/33", "10.0.0/8", "http://x.internal", "x.internal/path", "x.internal:0", "x.internal:65536", "x.internal:http",
 		"10.0.0.1:0", "127.1", "0x7f000001", "2130706433", "0177.0.0.1", "-x.internal", "a..b", "*", "*.", "*.10.0.0.1", "a b",
 		"x*.internal", "169.254.169.254", "169.254.0.0/16", "fe80::/10", "fe80::1%eth0", "ff02::1", "0.0.0.0", "::", "255.255.255.255",
 	} {
-		g, err := NewGuard([]string{"10.0.0.0/8", entry})
+		g, err := New([]string{"10.0.0.0/8", entry})
 		var coded *Error
 		if err == nil || !errors.As(err, &coded) || coded.Code() != CodeInvalid || g != nil {
-			t.Errorf("NewGuard(%q) = %v, %v", entry, g, err)
+			t.Errorf("New(%q) = %v, %v", entry, g, err)
 		}
 	}
 }
@@ -303,16 +291,16 @@ func FuzzGuard_CheckURL(f *testing.F) {
 		if g.CheckURL(raw) != nil {
 			return
 		}
-		target, err := parseTarget(raw)
+		target, err := Parse(raw)
 		if err != nil {
 			t.Fatal(err)
 		}
-		again, err := parseTarget(target.url.String())
+		again, err := Parse(target.URL.String())
 		if err != nil {
-			t.Fatalf("%q became %q: %v", raw, target.url, err)
+			t.Fatalf("%q became %q: %v", raw, target.URL, err)
 		}
-		if again.host != target.host || again.port != target.port || !isASCII(target.host) {
-			t.Fatalf("%q: host %s:%d became %s:%d", raw, target.host, target.port, again.host, again.port)
+		if again.Host != target.Host || again.Port != target.Port || !isASCII(target.Host) {
+			t.Fatalf("%q: host %s:%d became %s:%d", raw, target.Host, target.Port, again.Host, again.Port)
 		}
 	})
 }

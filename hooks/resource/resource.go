@@ -1,4 +1,4 @@
-package hooks
+package resource
 
 import (
 	"strconv"
@@ -8,8 +8,8 @@ import (
 	"dochook/doctype/record"
 )
 
-// jobEventData is eventData of a job event: {prodect_id, apiRunId}, spelled as task integrations do.
-func jobEventData(e *doctype.Event) []byte {
+// EventData is eventData of a job event: {prodect_id, apiRunId}, spelled as task integrations do.
+func EventData(e *doctype.Event) []byte {
 	var w record.Writer
 	w.Text("prodect_id", e.Scraper)
 	w.Text("apiRunId", e.Job)
@@ -41,9 +41,9 @@ var stated = []struct {
 	{"subtitleUrl", false},
 }
 
-// jobResource is resource of a job event, in the members of a task as integrations know it: what the scraper stated in its stats,
+// Task is resource of a job event, in the members of a task as integrations know it: what the scraper stated in its stats,
 // else what we know, else "" or 0.
-func jobResource(e *doctype.Event) []byte {
+func Task(e *doctype.Event) []byte {
 	stats := record.Member(e.Data, "stats")
 	text := func(name string) string {
 		if v := record.Member(e.Data, name); len(v) > 0 && v[0] == '"' {
@@ -55,12 +55,12 @@ func jobResource(e *doctype.Event) []byte {
 		"errorNumber": record.Member(record.Member(e.Data, "counts"), "rejected"),
 		"successRate": successRate(e),
 		"runseconds":  runSeconds(text("startedAt"), text("finishedAt")),
-		"detail":      quote(detail(e)),
-		"csvUrl":      quote(text("resultsUrl") + ".csv"),
-		"jsonUrl":     quote(text("resultsUrl") + ".json"),
+		"detail":      record.AppendQuote(nil, detail(e)),
+		"csvUrl":      record.AppendQuote(nil, text("resultsUrl")+".csv"),
+		"jsonUrl":     record.AppendQuote(nil, text("resultsUrl")+".json"),
 	}
 	if e.Event == doctype.JobFailed || e.Event == doctype.JobStopped {
-		known["apiErrorMsg"] = quote(text("reason"))
+		known["apiErrorMsg"] = record.AppendQuote(nil, text("reason"))
 	}
 	var w record.Writer
 	w.Text("taskId", e.Job)

@@ -1,0 +1,4 @@
+package ledger
+
+// OfRun is for the tests outside the package.
+const OfRun = ofRun

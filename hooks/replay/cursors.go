@@ -1,0 +1,43 @@
+package replay
+
+import (
+	"context"
+	"database/sql"
+	"strings"
+	"time"
+
+	"github.com/uptrace/bun"
+
+	"dochook/doctype/listing"
+	"dochook/hooks"
+	"dochook/hooks/ledger"
+)
+
+// Cursors keep the places of webhooks in the ledger, and cancel the runs of a webhook in the transaction that deletes it: another
+// webhook of that name would go on with them.
+type Cursors struct{ *ledger.Store }
+
+// Close forgets a walker and, if it is a webhook's, its runs.
+func (c Cursors) Close(ctx context.Context, tx bun.IDB, walker string) error {
+	if err := c.Store.Close(ctx, tx, walker); err != nil {
+		return err
+	}
+	webhook, ok := strings.CutPrefix(walker, hooks.Walker(""))
+	if !ok {
+		return nil
+	}
+	now := time.Now().UnixMicro()
+	var open []Run
+	err := listing.Query(ctx, tx, func(rows *sql.Rows) error {
+		r, err := scanRun(rows)
+		open = append(open, r)
+		return err
+	}, "UPDATE replays SET status = ?, modified = ?, finished_at = ? WHERE webhook = ? AND status IN (?, ?) RETURNING "+columns,
+		Canceled, now, now, webhook, Preparing, Running)
+	for i := range open {
+		if err == nil {
+			err = closeRun(ctx, tx, c.Store, &open[i])
+		}
+	}
+	return wrap("cancel runs", err)
+}

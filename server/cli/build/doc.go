@@ -1,0 +1,2 @@
+// Package build tells which build of the program is running.
+package build
