@@ -40,6 +40,8 @@ type Options struct {
 	Now func() time.Time
 	// Changed is called after a webhook was made, edited or deleted. Default: nothing.
 	Changed func()
+	// Edited is called after a webhook was edited, switched off or deleted, before Changed. Default: nothing.
+	Edited func(webhook string)
 	// MasterKey is what secrets are encrypted with in the database, see package vault. Default: they are not. A wrong one is told
 	// by SealSecrets, which belongs before anything else.
 	MasterKey string
@@ -52,18 +54,22 @@ type Service struct {
 	cursors Cursors
 	now     func() time.Time
 	changed func()
+	edited  func(webhook string)
 	vault   *vault.Vault
 	noVault error // why there is none, if that is not because nobody wants one
 }
 
 // New returns a Service on db; it starts nothing.
 func New(db *migrations.DB, urls URLChecker, cursors Cursors, o Options) *Service {
-	s := &Service{db: db, urls: urls, cursors: cursors, now: o.Now, changed: o.Changed}
+	s := &Service{db: db, urls: urls, cursors: cursors, now: o.Now, changed: o.Changed, edited: o.Edited}
 	if s.now == nil {
 		s.now = time.Now
 	}
 	if s.changed == nil {
 		s.changed = func() {}
+	}
+	if s.edited == nil {
+		s.edited = func(string) {}
 	}
 	if s.vault, s.noVault = vault.New(o.MasterKey); s.noVault != nil {
 		s.vault = &vault.Vault{}
@@ -348,6 +354,7 @@ func (s *Service) put(ctx context.Context, w Webhook, write func(ctx context.Con
 	if err != nil {
 		return Stored{}, err
 	}
+	s.edited(w.Name)
 	s.changed()
 	return s.stored(&r)
 }
@@ -430,6 +437,7 @@ func (s *Service) Delete(ctx context.Context, name string) error {
 		return s.cursors.Close(ctx, tx, Walker(name))
 	})
 	if err == nil {
+		s.edited(name)
 		s.changed()
 	}
 	return err

@@ -81,7 +81,7 @@ func house() []room {
 		{folder: "server/rest/scraping", may: []string{"doctype/...", "server/rest/bulk", "server/rest/request", "server/web"}},
 		{folder: "server/rest/replays", may: []string{"hooks/replay", "server/rest/request", "server/web"}},
 		{folder: "server/rest/collection", may: []string{
-			"doctype/...", "hooks", "hooks/ledger", "hooks/courier", "mapping", "server/access", "server/rest/rawjson", "server/rest/request", "server/web",
+			"doctype/...", "hooks", "hooks/ledger", "hooks/courier", "mapping", "server/access", "server/rest/export", "server/rest/rawjson", "server/rest/request", "server/web",
 		}},
 		{folder: "server/rest", may: []string{"doctype/...", "hooks", "server/ingest", "server/rest/...", "server/web"}},
 		{folder: "server/rest/export", may: []string{"doctype/query", "doctype/record", "hooks/ledger", "server/rest/rawjson", "server/rest/request", "server/web"}},

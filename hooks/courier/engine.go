@@ -164,6 +164,17 @@ func (e *Engine) Review() {
 	}
 }
 
+// Halt begins no more attempts for a webhook, as it was until now: the next round goes by what it is then.
+func (e *Engine) Halt(webhook string) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	for name, r := range e.running {
+		if _, of, _ := ledger.Run(name); name == hooks.Walker(webhook) || of == webhook {
+			r.stop()
+		}
+	}
+}
+
 // Alive is when the engine last held its leases and saw its webhooks; long ago
 // means it is stuck.
 func (e *Engine) Alive() time.Time {

@@ -6,6 +6,7 @@ import (
 	"dochook/doctype"
 	"dochook/doctype/query"
 	"dochook/hooks/ledger"
+	"dochook/server/rest/export"
 	"dochook/server/rest/rawjson"
 	"dochook/server/web"
 )
@@ -50,7 +51,7 @@ type deliveryDoc struct {
 	Bytes       int     `json:"bytes"`
 	Error       string  `json:"error"`
 
-	Log []attemptDoc `json:"attempts_log,omitempty"`
+	Log []export.Attempt `json:"attempts_log,omitempty"`
 }
 
 func newDeliveryDoc(l *ledger.Logged) deliveryDoc {
@@ -82,7 +83,7 @@ func (set *Set) getDelivery(ctx context.Context, id string) ([]byte, error) {
 	}
 	d := newDeliveryDoc(&l)
 	for i := range attempts {
-		d.Log = append(d.Log, newAttemptDoc(&attempts[i]))
+		d.Log = append(d.Log, export.NewAttempt(&attempts[i]))
 	}
 	return rawjson.Encode(d)
 }
@@ -93,5 +94,5 @@ func (set *Set) resend(ctx context.Context, id string, _ []byte) ([]byte, error)
 	if err != nil {
 		return nil, err
 	}
-	return rawjson.Encode(newAttemptDoc(&a))
+	return rawjson.Encode(export.NewAttempt(&a))
 }

@@ -11,7 +11,7 @@ import (
 	"dochook/doctype/jobs"
 	"dochook/doctype/query"
 	"dochook/hooks"
-	"dochook/hooks/ledger"
+	"dochook/server/rest/export"
 	"dochook/server/rest/rawjson"
 	"dochook/server/web"
 )
@@ -83,8 +83,8 @@ func (set *Set) test(ctx context.Context, name string, body []byte) ([]byte, err
 		Event string `json:"event"`
 		ID    string `json:"event_id"`
 		Name  string `json:"document"`
-		attemptDoc
-	}{ev.Event, ev.ID, ev.Name, newAttemptDoc(&a)})
+		export.Attempt
+	}{ev.Event, ev.ID, ev.Name, export.NewAttempt(&a)})
 }
 
 // trial finds the webhook and the event of a preview or test.
@@ -206,43 +206,6 @@ func madeUp(d *doctype.Document, kind string) *doctype.Event {
 		ev.Changed = []byte("[]")
 	}
 	return ev
-}
-
-// attemptDoc is an attempt as it is shown; times in seconds.
-type attemptDoc struct {
-	N          int64   `json:"n"`
-	At         *string `json:"at"`
-	HTTPStatus int     `json:"http_status"`
-	Reason     string  `json:"reason"`
-	Error      string  `json:"error"`
-	Duration   float64 `json:"duration"`
-
-	DNS        float64 `json:"dns"`
-	Connect    float64 `json:"connect"`
-	TLS        float64 `json:"tls"`
-	FirstByte  float64 `json:"first_byte"`
-	RetryAfter float64 `json:"retry_after"`
-
-	Method     string      `json:"method"`
-	URL        string      `json:"url"`
-	Bytes      int         `json:"bytes"`
-	Address    string      `json:"address"`
-	TLSVersion string      `json:"tls_version"`
-	Reused     bool        `json:"reused"`
-	Limit      string      `json:"limit"` // which one fired
-	Header     http.Header `json:"response_headers"`
-	Body       string      `json:"response_body"`
-	Note       string      `json:"note"`
-}
-
-func newAttemptDoc(a *ledger.Attempt) attemptDoc {
-	d := &a.Detail
-	return attemptDoc{
-		N: a.N, At: micros(a.At), HTTPStatus: a.HTTPStatus, Reason: a.Reason, Error: d.Error, Duration: seconds(a.DurationUS),
-		DNS: seconds(d.DNSUS), Connect: seconds(d.ConnectUS), TLS: seconds(d.TLSUS), FirstByte: seconds(d.FirstByteUS), RetryAfter: seconds(d.RetryAfterUS),
-		Method: d.Method, URL: d.URL, Bytes: d.Bytes, Address: d.Address, TLSVersion: d.TLSVersion, Reused: d.Reused, Limit: d.Limit,
-		Header: d.Headers, Body: d.Body, Note: d.Note,
-	}
 }
 
 func seconds(us int64) float64 { return float64(us) / 1e6 }

@@ -86,46 +86,62 @@ func moment(us int64) []byte {
 
 func seconds(us int64) []byte { return strconv.AppendFloat(nil, float64(us)/1e6, 'f', -1, 64) }
 
-// attempt is an attempt as a delivery answers it in attempts_log; times in seconds.
-type attempt struct {
-	N          int64               `json:"n"`
-	At         *string             `json:"at"`
-	HTTPStatus int                 `json:"http_status"`
-	Reason     string              `json:"reason"`
-	Error      string              `json:"error"`
-	Duration   float64             `json:"duration"`
-	DNS        float64             `json:"dns"`
-	Connect    float64             `json:"connect"`
-	TLS        float64             `json:"tls"`
-	FirstByte  float64             `json:"first_byte"`
-	RetryAfter float64             `json:"retry_after"`
-	Method     string              `json:"method"`
-	URL        string              `json:"url"`
-	Bytes      int                 `json:"bytes"`
-	Address    string              `json:"address"`
-	TLSVersion string              `json:"tls_version"`
-	Reused     bool                `json:"reused"`
-	Limit      string              `json:"limit"`
-	Headers    map[string][]string `json:"response_headers"`
-	Body       string              `json:"response_body"`
-	Note       string              `json:"note"`
+// Attempt is an attempt as it is answered everywhere; times in seconds.
+type Attempt struct {
+	N          int64   `json:"n"`
+	At         *string `json:"at"`
+	HTTPStatus int     `json:"http_status"`
+	Reason     string  `json:"reason"`
+	Error      string  `json:"error"`
+	Duration   float64 `json:"duration"`
+
+	DNS        float64 `json:"dns"`
+	Connect    float64 `json:"connect"`
+	TLS        float64 `json:"tls"`
+	FirstByte  float64 `json:"first_byte"`
+	RetryAfter float64 `json:"retry_after"`
+
+	Method         string              `json:"method"`
+	URL            string              `json:"url"`
+	RequestHeaders map[string][]string `json:"request_headers,omitempty"` // secrets masked; unless delivered
+	Bytes          int                 `json:"bytes"`
+	BodySHA256     string              `json:"body_sha256,omitempty"` // of what was sent; unless delivered
+
+	Address         string              `json:"address"`
+	Addresses       int                 `json:"addresses,omitempty"` // that the host name resolved to
+	TLSVersion      string              `json:"tls_version"`
+	CertificateEnds string              `json:"certificate_ends,omitempty"`
+	Reused          bool                `json:"reused"`
+	Phase           string              `json:"phase,omitempty"` // how far it came without an answer
+	Limit           string              `json:"limit"`           // which one fired
+	Headers         map[string][]string `json:"response_headers"`
+	BytesRead       int                 `json:"bytes_read,omitempty"`
+	Body            string              `json:"response_body"`
+	Note            string              `json:"note"`
+}
+
+// NewAttempt is an attempt of the ledger as it is answered.
+func NewAttempt(a *ledger.Attempt) Attempt {
+	d := &a.Detail
+	out := Attempt{
+		N: a.N, HTTPStatus: a.HTTPStatus, Reason: a.Reason, Error: d.Error, Duration: float64(a.DurationUS) / 1e6,
+		DNS: float64(d.DNSUS) / 1e6, Connect: float64(d.ConnectUS) / 1e6, TLS: float64(d.TLSUS) / 1e6,
+		FirstByte: float64(d.FirstByteUS) / 1e6, RetryAfter: float64(d.RetryAfterUS) / 1e6,
+		Method: d.Method, URL: d.URL, RequestHeaders: d.RequestHeaders, Bytes: d.Bytes, BodySHA256: d.BodySHA256,
+		Address: d.Address, Addresses: d.Addresses, TLSVersion: d.TLSVersion, CertificateEnds: d.CertificateEnds, Reused: d.Reused, Phase: d.Phase, Limit: d.Limit,
+		Headers: d.Headers, BytesRead: d.BytesRead, Body: d.Body, Note: d.Note,
+	}
+	if a.At != 0 {
+		at := record.Unquote(moment(a.At))
+		out.At = &at
+	}
+	return out
 }
 
 func attemptsLog(list []ledger.Attempt) ([]byte, error) {
-	out := make([]attempt, len(list))
+	out := make([]Attempt, len(list))
 	for i := range list {
-		a, d := &list[i], &list[i].Detail
-		out[i] = attempt{
-			N: a.N, HTTPStatus: a.HTTPStatus, Reason: a.Reason, Error: d.Error, Duration: float64(a.DurationUS) / 1e6,
-			DNS: float64(d.DNSUS) / 1e6, Connect: float64(d.ConnectUS) / 1e6, TLS: float64(d.TLSUS) / 1e6,
-			FirstByte: float64(d.FirstByteUS) / 1e6, RetryAfter: float64(d.RetryAfterUS) / 1e6,
-			Method: d.Method, URL: d.URL, Bytes: d.Bytes, Address: d.Address, TLSVersion: d.TLSVersion, Reused: d.Reused, Limit: d.Limit,
-			Headers: d.Headers, Body: d.Body, Note: d.Note,
-		}
-		if a.At != 0 {
-			at := record.Unquote(moment(a.At))
-			out[i].At = &at
-		}
+		out[i] = NewAttempt(&list[i])
 	}
 	return rawjson.Encode(out)
 }
