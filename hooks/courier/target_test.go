@@ -14,7 +14,7 @@ type bomb struct{}
 
 func (bomb) wants(_, _ *doctype.Event) bool { return true }
 
-func (bomb) ship(context.Context, *shipment) outcome { panic("boom: " + t0) }
+func (bomb) ship(context.Context, *shipment) outcome { panic("boom: " + t0) } //nolint:forbidigo // it is the test
 
 func (bomb) settings() settings { return settings{} }
 
