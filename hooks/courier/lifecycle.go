@@ -1,11 +1,6 @@
 package courier
 
-import (
-	"strings"
-
-	"dochook/hooks/courier/endpoint"
-	"dochook/hooks/ledger"
-)
+import "dochook/hooks/ledger"
 
 // effect is what an attempt says about its endpoint.
 type effect int
@@ -41,38 +36,3 @@ var rules = map[verdict]rule{
 
 // finished is why a walker ends that has walked all there ever will be.
 const finished = "finished"
-
-// Lifecycle draws the tables of deliveries and of endpoints as diagrams in Mermaid.
-func Lifecycle() string {
-	var b strings.Builder
-	b.WriteString("```mermaid\nstateDiagram-v2\n    state \"beyond the cursor\" as waiting\n    [*] --> waiting: event\n")
-	line := func(from, to, on string) { b.WriteString("    " + from + " --> " + to + ": " + on + "\n") }
-	for v := delivered; v <= split; v++ {
-		r := rules[v]
-		switch {
-		case r.stays:
-			continue
-		case r.parts:
-			line("waiting", ledger.Retrying, r.when)
-		case r.to == "":
-			line("waiting", "[*]", r.when)
-		default:
-			line("waiting", r.to, r.when)
-			if r.to != ledger.Skipped {
-				line(ledger.Retrying, r.to, r.when)
-			}
-		}
-		if r.again {
-			line(ledger.Retrying, ledger.Dead, "no attempts left")
-		}
-	}
-	for _, over := range []string{ledger.Delivered, ledger.Dead, ledger.Skipped} {
-		line(over, "[*]", "retention")
-	}
-	b.WriteString("```\n\n```mermaid\nstateDiagram-v2\n    [*] --> closed\n")
-	for _, l := range endpoint.Lines() {
-		b.WriteString("    " + l + "\n")
-	}
-	b.WriteString("```\n")
-	return b.String()
-}
