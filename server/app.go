@@ -94,9 +94,6 @@ func New(db *migrations.DB, config Config, o Options) (*App, error) {
 	if a.tracer, err = newTracer(config, a.log); err != nil {
 		return nil, err
 	}
-	if a.tracer, err = newTracer(config, a.log); err != nil {
-		return nil, err
-	}
 	a.Ledger = ledger.New(db)
 	a.Documents = documents.New(db, documents.Options{Logger: a.log, Committed: a.wake, Logged: a.logged, Defined: a.announce})
 	a.Webhooks = hooks.New(db, guard, replay.Cursors{Store: a.Ledger}, hooks.Options{MasterKey: config.MasterKey, Edited: func(webhook string) { a.Couriers.Halt(webhook) }, Changed: func() {

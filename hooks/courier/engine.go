@@ -52,19 +52,9 @@ type Options struct {
 	Exclusive bool
 }
 
-// The types of what is walked beside the log.
-type (
-	// Entry is an event at its place among the items of a run.
-	Entry = feed.Entry
-	// Run is a replay or a backfill that is going on.
-	Run = feed.Run
-	// Items are what a run sends.
-	Items = feed.Items
-)
-
 // Runs are the replays and backfills that are going on.
 type Runs interface {
-	Active(ctx context.Context) ([]Run, error)
+	Active(ctx context.Context) ([]feed.Run, error)
 }
 
 // Engine runs a walker for every enabled webhook and every subscriber.
@@ -244,7 +234,7 @@ type wanted struct {
 	version int64
 	target  func() target
 	timeout time.Duration
-	run     *Run
+	run     *feed.Run
 	beside  string // the walker that must run here too; "" = none
 }
 
@@ -322,7 +312,7 @@ func (e *Engine) wants(ctx context.Context) (map[string]wanted, error) {
 }
 
 // wanted is the walker of a webhook, or of a run of it: that one goes where the webhook's own is, so that they share its pace.
-func (e *Engine) wanted(c *hooks.Compiled, run *Run) wanted {
+func (e *Engine) wanted(c *hooks.Compiled, run *feed.Run) wanted {
 	pace := e.pace(c)
 	w := wanted{version: c.Version, timeout: time.Duration(c.Timeout) * time.Second, run: run}
 	w.target = func() target {
@@ -416,7 +406,7 @@ func (e *Engine) walk(stop, hard context.Context, r *running) {
 }
 
 // finish ends a run; if it cannot, the next walker of it will.
-func (e *Engine) finish(ctx context.Context, walker string, run *Run) {
+func (e *Engine) finish(ctx context.Context, walker string, run *feed.Run) {
 	ctx, cancel := context.WithTimeout(ctx, time.Minute)
 	defer cancel()
 	if err := run.Items.Finish(ctx); err != nil {

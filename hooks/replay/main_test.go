@@ -20,6 +20,7 @@ import (
 	"dochook/doctype/scrapers"
 	"dochook/hooks"
 	"dochook/hooks/courier"
+	"dochook/hooks/courier/feed"
 	"dochook/hooks/ledger"
 	"dochook/hooks/replay"
 	"dochook/hooks/sender"
@@ -236,7 +237,7 @@ func (h *house) ended(id string) (run replay.Run) {
 }
 
 // active is the run as couriers see it.
-func (h *house) active(id string) courier.Run {
+func (h *house) active(id string) feed.Run {
 	h.Helper()
 	list, err := h.runs.Active(h.Context())
 	h.no(err)
@@ -246,11 +247,11 @@ func (h *house) active(id string) courier.Run {
 		}
 	}
 	h.Fatalf("%s is not among the %d active runs", id, len(list))
-	return courier.Run{}
+	return feed.Run{}
 }
 
 // walk reads all items of a run, some at a time: their events, and "-" for what is gone.
-func (h *house) walk(r courier.Run, limit int) []string {
+func (h *house) walk(r feed.Run, limit int) []string {
 	h.Helper()
 	var out []string
 	for place := int64(0); ; {
