@@ -180,7 +180,8 @@ func TestScrape(t *testing.T) {
 		until(t, "the states are told", func() bool {
 			text, got = s.scrape()
 			return got[`dochook_delivery_held{kind="webhook",webhook="failing"}`] == 3 &&
-				got[`dochook_delivery_walkers{kind="webhook",webhook="gone"}`] == 0
+				got[`dochook_delivery_walkers{kind="webhook",webhook="gone"}`] == 0 &&
+				got[`dochook_webhook_enabled{webhook="gone"}`] == 0 // written after its walker has stopped
 		})
 		for sample, want := range map[string]float64{
 			`dochook_delivery_attempts_total{class="delivered",kind="webhook",webhook="fine"}`:     3,
