@@ -30,6 +30,9 @@ var fieldtypes = map[string]string{
 // Definition is a compiled DocType. It never changes and may be used by many goroutines at once.
 type Definition struct {
 	DocType
+	// Since is when it took the place of another definition: documents written later were judged by this one. Zero: it is the first.
+	Since time.Time
+
 	naming    naming
 	keyFields []string
 	kinds     map[string]*checkedField

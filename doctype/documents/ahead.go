@@ -12,6 +12,7 @@ import (
 	"dochook/doctype"
 	"dochook/doctype/group"
 	"dochook/doctype/listing"
+	"dochook/doctype/record"
 	"dochook/doctype/stored"
 )
 
@@ -156,46 +157,76 @@ func (c *checking) sample(ctx context.Context, n int) error {
 	return nil
 }
 
-// some checks records from and before to, and looks them up.
+// some checks records from and before to. Those that turn out to be what is stored need no check: their bytes had one then.
 func (c *checking) some(ctx context.Context, from, to int) error {
+	if c.known != nil {
+		if err := c.find(ctx, from, to); err != nil {
+			return err
+		}
+	}
 	for i := from; i < to; i++ {
-		c.checked[i].write, c.checked[i].err = c.one(&c.records[i])
+		if c.known == nil || !c.known[i] {
+			c.checked[i].write, c.checked[i].err = c.one(&c.records[i])
+		}
 	}
-	if c.known == nil {
-		return nil
-	}
+	return nil
+}
+
+// find looks up which records are their documents already.
+func (c *checking) find(ctx context.Context, from, to int) error {
 	at := make(map[string]int, to-from)
 	names := make([]string, 0, to-from)
 	for i := from; i < to; i++ {
-		r := &c.checked[i]
-		if r.err != nil || r.write.verb != verbReplace {
+		w := c.glance(&c.records[i])
+		if w == nil {
 			continue
 		}
-		if _, again := at[r.write.name]; !again {
-			names = append(names, r.write.name)
+		c.checked[i].write = w
+		if _, again := at[w.name]; !again {
+			names = append(names, w.name)
 		}
-		at[r.write.name] = i // the last one of a name is the one that is written
+		at[w.name] = i // the last one of a name is the one that is written
 	}
 	if len(names) == 0 {
 		return nil
 	}
 	table := stored.Table{DB: c.look.db.Read.DB, Postgres: c.look.db.Postgres(), DocType: c.def.Name}
-	rows, err := table.Hashes(ctx, c.scraper, names)
+	rows, err := table.Hashes(ctx, c.scraper, c.def.Since.UnixMicro(), names)
 	return unavailable(c.compare(rows, err, at))
 }
 
-// compare marks the records whose hashes are among the rows, by the index of each name.
+// compare marks the records whose hashes are among the rows, by the index of each name. A document older than its DocType's
+// definition is judged by that one.
 func (c *checking) compare(rows *sql.Rows, err error, at map[string]int) error {
 	return wrap("look up documents", listing.Each(rows, err, func() error {
-		var name string
-		var hash sql.RawBytes
-		if err := rows.Scan(&name, &hash); err != nil {
+		var name, hash sql.RawBytes
+		var judged bool
+		if err := rows.Scan(&name, &hash, &judged); err != nil {
 			return wrap("read hash", err)
 		}
-		i := at[name]
-		c.known[i] = bytes.Equal(hash, c.checked[i].write.hash)
+		i := at[string(name)]
+		w := c.checked[i].write
+		c.known[i] = bytes.Equal(hash, w.hash) && (judged || c.def.Validate(w.record) == nil)
 		return nil
 	}))
+}
+
+// glance finds the name and the hash of a record that nobody has checked; nil where that says nothing.
+func (c *checking) glance(r *Record) (w *write) {
+	defer func() {
+		if recover() != nil {
+			w = nil // it will be said when it is checked
+		}
+	}()
+	if r.Err != nil || r.Trash || len(r.Data) > record.MaxSize {
+		return nil
+	}
+	name, err := c.def.NameOf(r.Data, r.Key)
+	if err != nil {
+		return nil
+	}
+	data := c.def.WithDefaults(r.Data)
+	return &write{verb: c.verb, def: c.def, name: name, record: data, user: c.user, hash: stored.Hash(data)}
 }
 
 // one turns a panic into an error of its record: on a goroutine of its own it would end the process.

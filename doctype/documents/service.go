@@ -85,6 +85,9 @@ func (s *Service) Now() time.Time { return s.moment() }
 // moment is now in µs, as stored.
 func (s *Service) moment() time.Time { return s.now().UTC().Truncate(time.Microsecond) }
 
+// definitionsLag is for how long others may judge by a definition that is no longer, and how far their clocks may be off.
+const definitionsLag = time.Minute
+
 // Definition returns the compiled DocType; not_found if there is none.
 func (s *Service) Definition(ctx context.Context, name string) (*doctype.Definition, error) {
 	if def := s.defs.Get(name); def != nil {
@@ -97,6 +100,9 @@ func (s *Service) Definition(ctx context.Context, name string) (*doctype.Definit
 	def, err := doctype.Compile(stored.DocType)
 	if err != nil {
 		return nil, err
+	}
+	if stored.Modified.After(stored.Creation) {
+		def.Since = stored.Modified.Add(definitionsLag)
 	}
 	if txnOf(ctx, s) != nil {
 		return def, nil // it may be rolled back

@@ -71,16 +71,17 @@ func (t Table) LoadChanged(ctx context.Context, scraper string, names []string, 
 	return nil
 }
 
-// Hashes selects name and hash of the live documents of these names that a scraper was the last to see; "" is any.
-func (t Table) Hashes(ctx context.Context, scraper string, names []string) (*sql.Rows, error) {
+// Hashes selects, of the live documents of these names that a scraper was the last to see ("" is any), name, hash and whether they
+// were written after since, in microseconds of Unix.
+func (t Table) Hashes(ctx context.Context, scraper string, since int64, names []string) (*sql.Rows, error) {
 	if t.Postgres {
-		return t.DB.QueryContext(ctx, `SELECT d.name, d.hash FROM unnest($2::text[]) AS i(name)
-			CROSS JOIN LATERAL (SELECT name, hash FROM documents
+		return t.DB.QueryContext(ctx, `SELECT d.name, d.hash, d.modified > $4 FROM unnest($2::text[]) AS i(name)
+			CROSS JOIN LATERAL (SELECT name, hash, modified FROM documents
 				WHERE doctype = $1 AND name = i.name AND trashed_at IS NULL AND ($3::text = '' OR scraper = $3::text) LIMIT 1) d`,
-			t.DocType, names, scraper)
+			t.DocType, names, scraper, since)
 	}
-	return t.DB.QueryContext(ctx, "SELECT name, hash FROM documents WHERE doctype = ? AND trashed_at IS NULL AND (? = '' OR scraper = ?) AND name IN (?"+
-		strings.Repeat(", ?", len(names)-1)+")", named([]any{t.DocType, scraper, scraper}, names)...)
+	return t.DB.QueryContext(ctx, "SELECT name, hash, modified > ? FROM documents WHERE doctype = ? AND trashed_at IS NULL AND (? = '' OR scraper = ?) AND name IN (?"+
+		strings.Repeat(", ?", len(names)-1)+")", named([]any{since, t.DocType, scraper, scraper}, names)...)
 }
 
 // named adds names to arguments.
