@@ -20,6 +20,7 @@ import (
 	"dochook/doctype/scrapers"
 	"dochook/hooks"
 	"dochook/hooks/courier"
+	courierfeed "dochook/hooks/courier/feed"
 	"dochook/hooks/ledger"
 	"dochook/hooks/outbound"
 	"dochook/hooks/replay"
@@ -45,6 +46,9 @@ type Options struct {
 	// Statements is what the database was opened with to count its SQL statements,
 	// for the metrics. Default: they are not told.
 	Statements *atomic.Int64
+	// Around wraps the handler of all doors, for what a program wants before
+	// them. Default: nothing.
+	Around func(http.Handler) http.Handler
 }
 
 // App is the whole service on one database.
@@ -66,6 +70,7 @@ type App struct {
 	metrics *metrics.Metrics
 	tracer  *trace.Tracer // nil: nothing is traced
 	feed    *feed.Broadcast
+	tail    *courierfeed.Tail
 	started time.Time
 
 	mu       sync.Mutex
@@ -87,7 +92,7 @@ func New(db *migrations.DB, config Config, o Options) (*App, error) {
 	if err != nil {
 		return nil, err
 	}
-	a := &App{db: db, config: config, log: o.Logger, options: o, feed: &feed.Broadcast{}}
+	a := &App{db: db, config: config, log: o.Logger, options: o, feed: &feed.Broadcast{}, tail: &courierfeed.Tail{}}
 	if a.log == nil {
 		a.log = slog.New(slog.DiscardHandler)
 	}
@@ -108,10 +113,15 @@ func New(db *migrations.DB, config Config, o Options) (*App, error) {
 	a.Jobs = jobs.New(db, a.Documents, jobs.Options{Hooks: a.Webhooks, BaseURL: config.PublicURL, Idle: config.JobIdle})
 	a.metrics = a.newMetrics()
 	a.Couriers = courier.New(a.Documents.Log(), a.Webhooks, a.Ledger, guard, courier.Options{
-		Logger: a.log, Version: config.Version, Exclusive: !db.Postgres(), Pages: pages{a.Jobs, a.Documents}, Runs: a.Replays, Watcher: a.watcher(), Traceparent: a.traceparent(),
+		Logger: a.log, Version: config.Version, Exclusive: !db.Postgres(), Pages: pages{a.Jobs, a.Documents}, Runs: a.Replays, Tail: a.tail, Watcher: a.watcher(), Traceparent: a.traceparent(),
 	})
 	a.Keys = access.New(db, access.Options{Logger: a.log})
-	a.handler = a.routes()
+	if a.handler, err = a.routes(); err != nil {
+		return nil, err
+	}
+	if o.Around != nil {
+		a.handler = o.Around(a.handler)
+	}
 	return a, nil
 }
 
@@ -155,7 +165,10 @@ func (a *App) traceparent() func() string {
 }
 
 // logged counts events; metrics are made after the documents.
-func (a *App) logged(events []doctype.Event) { a.metrics.Logged(events) }
+func (a *App) logged(events []doctype.Event) {
+	a.tail.Add(events)
+	a.metrics.Logged(events)
+}
 
 // page hears of a page that is written.
 func (a *App) page(ctx context.Context, docType string) (inner context.Context, done func(*documents.PageResult, error)) {
@@ -213,6 +226,14 @@ func (a *App) wake(doctypes []string) {
 	a.feed.Notify()
 }
 
+// heard is told of commits; of our own we know.
+func (a *App) heard(notification string) {
+	if !a.Documents.Log().Own(notification) {
+		a.tail.Doubt()
+		a.wake(nil)
+	}
+}
+
 // announce tells other processes to read definitions anew.
 func (a *App) announce() {
 	if !a.db.Postgres() {
@@ -251,7 +272,7 @@ func (a *App) Start(ctx context.Context) error {
 	var running sync.WaitGroup
 	running.Go(func() { a.Couriers.Run(run) })
 	if a.db.Postgres() {
-		running.Go(func() { a.listen(run, eventlog.Channel, func(string) { a.wake(nil) }) })
+		running.Go(func() { a.listen(run, eventlog.Channel, a.heard) })
 		running.Go(func() {
 			a.listen(run, definitionsChannel, func(string) {
 				a.Documents.Forget()

@@ -3,7 +3,6 @@ package documents
 import (
 	"bytes"
 	"context"
-	"database/sql"
 	"fmt"
 	"runtime"
 	"runtime/debug"
@@ -11,7 +10,6 @@ import (
 
 	"dochook/doctype"
 	"dochook/doctype/group"
-	"dochook/doctype/listing"
 	"dochook/doctype/record"
 	"dochook/doctype/stored"
 )
@@ -172,7 +170,7 @@ func (c *checking) some(ctx context.Context, from, to int) error {
 	return nil
 }
 
-// find looks up which records are their documents already.
+// find looks up which records are their documents already. A document older than its DocType's definition is judged by that one.
 func (c *checking) find(ctx context.Context, from, to int) error {
 	at := make(map[string]int, to-from)
 	names := make([]string, 0, to-from)
@@ -191,23 +189,10 @@ func (c *checking) find(ctx context.Context, from, to int) error {
 		return nil
 	}
 	table := stored.Table{DB: c.look.db.Read.DB, Postgres: c.look.db.Postgres(), DocType: c.def.Name}
-	rows, err := table.Hashes(ctx, c.scraper, c.def.Since.UnixMicro(), names)
-	return unavailable(c.compare(rows, err, at))
-}
-
-// compare marks the records whose hashes are among the rows, by the index of each name. A document older than its DocType's
-// definition is judged by that one.
-func (c *checking) compare(rows *sql.Rows, err error, at map[string]int) error {
-	return wrap("look up documents", listing.Each(rows, err, func() error {
-		var name, hash sql.RawBytes
-		var judged bool
-		if err := rows.Scan(&name, &hash, &judged); err != nil {
-			return wrap("read hash", err)
-		}
+	return unavailable(table.Hashes(ctx, c.scraper, c.def.Since.UnixMicro(), names, func(name, hash []byte, judged bool) {
 		i := at[string(name)]
 		w := c.checked[i].write
 		c.known[i] = bytes.Equal(hash, w.hash) && (judged || c.def.Validate(w.record) == nil)
-		return nil
 	}))
 }
 

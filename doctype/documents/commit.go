@@ -136,10 +136,10 @@ func (s *Service) committed(ctx context.Context, t *txn) {
 				names = append(names, n)
 			}
 		}
-		s.notify(names)
 		if s.logged != nil {
 			s.logged(t.events)
 		}
+		s.notify(names)
 	}
 	if len(t.after) > 0 {
 		after := func() {

@@ -5,8 +5,6 @@ import (
 	"database/sql"
 	"errors"
 
-	"github.com/uptrace/bun"
-
 	"dochook/doctype"
 	"dochook/doctype/listing"
 	"dochook/doctype/query"
@@ -31,12 +29,14 @@ func (s *Service) Get(ctx context.Context, docType, name string) (doctype.Docume
 
 // Live returns those of the named documents that are live, in the order of their names.
 func (s *Service) Live(ctx context.Context, docType string, names []string) ([]doctype.Document, error) {
+	if len(names) == 0 {
+		return nil, nil
+	}
 	var out []doctype.Document
-	err := listing.Query(ctx, s.Reader(ctx), func(rows *sql.Rows) error {
-		d, err := stored.Scan(rows, docType)
+	err := stored.Each(ctx, s.Reader(ctx), docType, names, func(d doctype.Document) error {
 		out = append(out, d)
-		return err
-	}, "SELECT "+stored.Columns+" FROM documents WHERE doctype = ? AND name IN (?) AND trashed_at IS NULL ORDER BY name", docType, bun.List(names))
+		return nil
+	})
 	return out, unavailable(err)
 }
 

@@ -2,11 +2,9 @@ package documents
 
 import (
 	"context"
-	"database/sql"
 	"slices"
 
 	"dochook/doctype"
-	"dochook/doctype/listing"
 	"dochook/doctype/stored"
 	"dochook/doctype/unique"
 )
@@ -79,17 +77,13 @@ func (s *Service) indexUnique(ctx context.Context, t *txn, was, now doctype.DocT
 		return err
 	}
 	var names []string
-	err = listing.Query(ctx, t.tx, func(rows *sql.Rows) error {
-		d, err := stored.Scan(rows, now.Name)
-		if err != nil {
-			return err
-		}
+	err = stored.Each(ctx, t.tx, now.Name, nil, func(d doctype.Document) error {
 		if k, by, ok := holdings.Take(d.Name, unique.Keys(fields, d.Record)); !ok {
 			return doctype.Errorf(doctype.CodeUnique, k.Field, "%s cannot be unique: %s and %s share %s", k.Field, by, d.Name, k.Value)
 		}
 		names = append(names, d.Name)
 		return nil
-	}, "SELECT "+stored.Columns+" FROM documents WHERE doctype = ? AND trashed_at IS NULL ORDER BY name", now.Name)
+	})
 	if err != nil {
 		return err
 	}

@@ -13,13 +13,15 @@ import (
 
 // lockAndTell takes the advisory lock that puts commits of events in order (its
 // number spells "dochook"), and notifies.
-const lockAndTell = "pg_advisory_xact_lock(x'646f63686f6f6b'::bigint), pg_notify('" + Channel + "', '')"
+func (l *Log) lockAndTell() string {
+	return "pg_advisory_xact_lock(x'646f63686f6f6b'::bigint), pg_notify('" + Channel + "', '" + l.id + "')"
+}
 
 // Append writes events in their order as the last step of the transaction tx, and tells [Channel] on PostgreSQL.
-// The positions are the database's; Pos is not looked at.
+// The positions are the database's, and noted in Pos; 0 if they are not known.
 func (l *Log) Append(ctx context.Context, tx bun.Tx, events []doctype.Event) error {
 	for chunk := range slices.Chunk(events, appendMost) { // the lock is taken once, and held
-		if err := appendSome(ctx, tx, chunk); err != nil {
+		if err := l.appendSome(ctx, tx, chunk); err != nil {
 			return err
 		}
 	}
@@ -29,7 +31,7 @@ func (l *Log) Append(ctx context.Context, tx bun.Tx, events []doctype.Event) err
 // appendMost bounds one statement: a parameter of PostgreSQL has to stay below 1 GB.
 const appendMost = 5000
 
-func appendSome(ctx context.Context, tx bun.Tx, events []doctype.Event) error {
+func (l *Log) appendSome(ctx context.Context, tx bun.Tx, events []doctype.Event) error {
 	n := len(events)
 	ids, doctypes, names, kinds := make([]string, n), make([]string, n), make([]string, n), make([]string, n)
 	datas, owners, by, keys := make([]string, n), make([]string, n), make([]string, n), make([]string, n)
@@ -55,7 +57,7 @@ func appendSome(ctx context.Context, tx bun.Tx, events []doctype.Event) error {
 		}
 	}
 	// On PostgreSQL the lock is held to the end of the transaction, and is there before a position is drawn.
-	_, err := rows.InsertAfter(ctx, tx, lockAndTell, "events", []rows.Column{
+	first, last, err := rows.InsertNumbered(ctx, tx, rows.Numbered{Table: "events", Key: "pos", First: l.lockAndTell()}, []rows.Column{
 		{Name: "id", Values: ids},
 		{Name: "at", Values: ats},
 		{Name: "doctype", Values: doctypes},
@@ -74,6 +76,11 @@ func appendSome(ctx context.Context, tx bun.Tx, events []doctype.Event) error {
 		{Name: "hops", Values: hops},
 		{Name: "scraper", Values: scrapers},
 	})
+	for i := range events {
+		if events[i].Pos = 0; last > 0 {
+			events[i].Pos = first + int64(i)
+		}
+	}
 	return wrap("append to the log", err)
 }
 

@@ -8,6 +8,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/google/uuid"
 	"github.com/uptrace/bun"
 
 	"dochook/doctype"
@@ -22,14 +23,20 @@ const (
 	bareTexts = "CASE WHEN version > 0 THEN '' ELSE data END, NULL"
 )
 
-// Channel is the PostgreSQL notification channel told of new events.
+// Channel is the PostgreSQL notification channel told of new events; [Log.Own] knows which notifications are its own.
 const Channel = "dochook_events"
 
 // Log reads and extends the log. Its methods may be called from any goroutine.
-type Log struct{ db *migrations.DB }
+type Log struct {
+	db *migrations.DB
+	id string
+}
 
 // New returns the Log of db.
-func New(db *migrations.DB) *Log { return &Log{db: db} }
+func New(db *migrations.DB) *Log { return &Log{db, uuid.NewString()} }
+
+// Own reports whether a notification tells of what this Log appended.
+func (l *Log) Own(notification string) bool { return notification == l.id }
 
 // Head is the position of the last event, 0 for an empty log.
 func (l *Log) Head(ctx context.Context) (int64, error) {

@@ -6,7 +6,10 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/uptrace/bun"
+
 	"dochook/doctype"
+	"dochook/doctype/listing"
 )
 
 // Lock reads the documents of these names into their states and keeps them from being written by others until the transaction ends.
@@ -71,17 +74,35 @@ func (t Table) LoadChanged(ctx context.Context, scraper string, names []string, 
 	return nil
 }
 
-// Hashes selects, of the live documents of these names that a scraper was the last to see ("" is any), name, hash and whether they
-// were written after since, in microseconds of Unix.
-func (t Table) Hashes(ctx context.Context, scraper string, since int64, names []string) (*sql.Rows, error) {
-	if t.Postgres {
-		return t.DB.QueryContext(ctx, `SELECT d.name, d.hash, d.modified > $4 FROM unnest($2::text[]) AS i(name)
-			CROSS JOIN LATERAL (SELECT name, hash, modified FROM documents
-				WHERE doctype = $1 AND name = i.name AND trashed_at IS NULL AND ($3::text = '' OR scraper = $3::text) LIMIT 1) d`,
-			t.DocType, names, scraper, since)
+// Hashes calls fn for the live documents of these names that a scraper was the last to see ("" is any), with name and hash, which are
+// good during the call, and whether they were written after since, in microseconds of Unix.
+func (t Table) Hashes(ctx context.Context, scraper string, since int64, names []string, fn func(name, hash []byte, after bool)) error {
+	text := `SELECT d.name, d.hash, d.modified > $4 FROM unnest($2::text[]) AS i(name)
+		CROSS JOIN LATERAL (SELECT name, hash, modified FROM documents
+			WHERE doctype = $1 AND name = i.name AND trashed_at IS NULL AND ($3::text = '' OR scraper = $3::text) LIMIT 1) d`
+	args := []any{t.DocType, names, scraper, since}
+	if !t.Postgres {
+		text = "SELECT name, hash, modified > ? FROM documents WHERE doctype = ? AND trashed_at IS NULL AND (? = '' OR scraper = ?) AND name IN (?" +
+			strings.Repeat(", ?", len(names)-1) + ")"
+		args = named([]any{since, t.DocType, scraper, scraper}, names)
 	}
-	return t.DB.QueryContext(ctx, "SELECT name, hash, modified > ? FROM documents WHERE doctype = ? AND trashed_at IS NULL AND (? = '' OR scraper = ?) AND name IN (?"+
-		strings.Repeat(", ?", len(names)-1)+")", named([]any{since, t.DocType, scraper, scraper}, names)...)
+	rows, err := t.DB.QueryContext(ctx, text, args...)
+	return scanHashes(rows, err, fn)
+}
+
+// Each calls fn for the live documents of these names (nil = all) of a DocType, in order of their names.
+func Each(ctx context.Context, db bun.IDB, docType string, names []string, fn func(doctype.Document) error) error {
+	text, args := "SELECT "+Columns+" FROM documents WHERE doctype = ? AND trashed_at IS NULL", []any{docType}
+	if names != nil {
+		text, args = text+" AND name IN (?)", append(args, bun.List(names))
+	}
+	return listing.Query(ctx, db, func(rows *sql.Rows) error {
+		d, err := Scan(rows, docType)
+		if err != nil {
+			return err
+		}
+		return fn(d)
+	}, text+" ORDER BY name", args...)
 }
 
 // named adds names to arguments.

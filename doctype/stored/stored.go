@@ -91,6 +91,17 @@ func scanChanged(rows *sql.Rows, err error, docType string, states []State) erro
 	}))
 }
 
+// scanHashes reads rows of a name, a hash and a flag.
+func scanHashes(rows *sql.Rows, err error, fn func(name, hash []byte, after bool)) error {
+	return wrap("look up documents", listing.Each(rows, err, func() error {
+		var name, hash sql.RawBytes
+		var after bool
+		err := rows.Scan(&name, &hash, &after)
+		fn(name, hash, after)
+		return err
+	}))
+}
+
 // scanAfter scans a row into first and what it is asked for.
 type scanAfter struct {
 	rows  *sql.Rows

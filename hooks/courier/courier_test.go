@@ -20,6 +20,7 @@ import (
 	"dochook/doctype/query"
 	"dochook/hooks"
 	"dochook/hooks/courier"
+	"dochook/hooks/courier/feed"
 	"dochook/hooks/ledger"
 	"dochook/hooks/sender"
 	"dochook/migrations"
@@ -119,7 +120,8 @@ func buildWith(t *testing.T, db *migrations.DB, o courier.Options) *house {
 		t.Fatal(err)
 	}
 	h := &house{t: t, db: db, ledger: ledger.New(db)}
-	h.docs = documents.New(db, documents.Options{Committed: func(d []string) { h.engine.Wake(d) }})
+	o.Tail = &feed.Tail{}
+	h.docs = documents.New(db, documents.Options{Logged: o.Tail.Add, Committed: func(d []string) { h.engine.Wake(d) }})
 	h.hooks = hooks.New(db, guard, h.ledger, hooks.Options{Changed: func() { h.engine.Review() }})
 	h.jobs = jobs.New(db, h.docs, jobs.Options{Hooks: h.hooks})
 	o.Exclusive, o.Pages = !db.Postgres(), pages{h.jobs}

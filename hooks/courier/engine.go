@@ -47,6 +47,8 @@ type Options struct {
 	Traceparent func() string
 	// Runs are the replays and backfills to be walked. Default: none.
 	Runs Runs
+	// Tail is told of what this process commits, before the walkers are woken. Default: all is read from the database.
+	Tail *feed.Tail
 	// Exclusive says that no other process can have the database open: all
 	// leases are taken over at the start.
 	Exclusive bool
@@ -70,6 +72,7 @@ type Engine struct {
 	watcher  Watcher
 	trace    func() string // nil: nothing is traced
 	runs     Runs
+	tail     *feed.Tail
 	agent    string
 	free     bool
 	owner    string
@@ -94,7 +97,7 @@ type running struct {
 // New returns an Engine; it starts nothing.
 func New(events *eventlog.Log, webhooks *hooks.Service, store *ledger.Store, guard *sender.Guard, o Options) *Engine {
 	e := &Engine{
-		events: events, webhooks: webhooks, store: store, guard: guard, sources: batch.Sources{Log: events, Pages: o.Pages}, log: o.Logger, watcher: o.Watcher, trace: o.Traceparent, runs: o.Runs, free: o.Exclusive,
+		events: events, webhooks: webhooks, store: store, guard: guard, sources: batch.Sources{Log: events, Pages: o.Pages}, log: o.Logger, watcher: o.Watcher, trace: o.Traceparent, runs: o.Runs, tail: o.Tail, free: o.Exclusive,
 		owner: uuid.NewString(), subscribers: map[string]*subscriberTarget{}, running: map[string]*running{}, paces: map[string]*endpoint.Pace{}, review: make(chan struct{}, 1),
 	}
 	if e.log == nil {
@@ -359,7 +362,7 @@ func (e *Engine) start(ctx context.Context, name string, want wanted) {
 		wake: make(chan struct{}, 1), busy: map[string][]*shipment{},
 		outgoing: make(chan *shipment, s.inFlight+1), results: make(chan outcome, s.inFlight+1), fetched: make(chan fetch, 1), flushed: make(chan error, 1),
 	}
-	w.feed = feed.OfLog(e.events, feed.Wanted{DocType: w.doctype(), JobEvents: s.jobEvents, Bare: s.batched})
+	w.feed = feed.OfLog(e.events, e.tail, feed.Wanted{DocType: w.doctype(), JobEvents: s.jobEvents, Bare: s.batched})
 	if want.run != nil {
 		w.feed, w.last = feed.OfRun{Run: *want.run}, want.run.Total
 	}

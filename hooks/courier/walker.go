@@ -243,7 +243,7 @@ func (w *walker) admit(f fetch) {
 		w.admitOne(&f.Entries[i])
 	}
 	w.window.Read = f.Upto
-	w.tail = len(f.Entries) > 0 && !f.Full
+	w.tail = len(f.Entries) > 0 && !f.Full && f.Upto == f.Entries[len(f.Entries)-1].Place
 	if w.tail {
 		w.readAt = time.Now()
 	}

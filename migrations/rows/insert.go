@@ -38,16 +38,25 @@ const sqliteParams = 450
 // PostgreSQL gets one statement with one array parameter per column, SQLite statements of VALUES. On PostgreSQL, therefore, a row may
 // be touched only once by an ON CONFLICT … DO UPDATE.
 func Insert(ctx context.Context, tx bun.Tx, table string, cols []Column, suffix string) (int64, error) {
-	return insertion{head: table, cols: cols, suffix: suffix}.run(ctx, tx)
+	in := insertion{head: table, cols: cols, suffix: suffix}
+	return in.run(ctx, tx)
 }
 
-// InsertAfter is Insert that on PostgreSQL first evaluates the select list first, such as a lock to be taken, in the same statement:
-// before any default of a row is. SQLite has no use for it and leaves it out.
-func InsertAfter(ctx context.Context, tx bun.Tx, first, table string, cols []Column) (int64, error) {
-	return insertion{head: table, cols: cols, first: first}.run(ctx, tx)
+// Numbered is a table whose database numbers the rows in the column Key. On PostgreSQL the select list First, such as a lock to be
+// taken, is evaluated in the same statement before any row is made; SQLite has no use for that and leaves it out.
+type Numbered struct{ Table, Key, First string }
+
+// InsertNumbered is Insert that returns the first and the last number; they are 0 if others lie between.
+func InsertNumbered(ctx context.Context, tx bun.Tx, into Numbered, cols []Column) (first, last int64, err error) {
+	in := insertion{head: into.Table, cols: cols, first: into.First, key: into.Key}
+	n, err := in.run(ctx, tx)
+	if err != nil || n == 0 || in.to-in.from+1 != n {
+		return 0, 0, err
+	}
+	return in.from, in.to, nil
 }
 
-func (in insertion) run(ctx context.Context, tx bun.Tx) (int64, error) {
+func (in *insertion) run(ctx context.Context, tx bun.Tx) (int64, error) {
 	n, err := length(in.cols)
 	if err != nil || n == 0 {
 		return 0, err
@@ -70,6 +79,9 @@ type insertion struct {
 	rows   int
 	first  string
 	suffix string
+	key    string // numbered by the database; "" = none
+
+	from, to int64 // numbers of the first and the last row
 }
 
 func length(cols []Column) (int, error) {
@@ -101,7 +113,7 @@ func length(cols []Column) (int, error) {
 	return n, nil
 }
 
-func (in insertion) arrays(ctx context.Context, tx *sql.Tx) (int64, error) {
+func (in *insertion) arrays(ctx context.Context, tx *sql.Tx) (int64, error) {
 	places, args := make([]string, len(in.cols)), make([]any, len(in.cols))
 	for i, c := range in.cols {
 		sqlType := "text"
@@ -123,7 +135,9 @@ func (in insertion) arrays(ctx context.Context, tx *sql.Tx) (int64, error) {
 	query := in.head + "SELECT * FROM unnest(" + strings.Join(places, ", ") + ") " + in.suffix
 	if in.first != "" {
 		// The one row of the CTE is joined to each, so it is there before a row is made.
-		query = "WITH first AS MATERIALIZED (SELECT " + in.first + ") " + in.head + "SELECT u.* FROM first, unnest(" + strings.Join(places, ", ") + ") AS u"
+		query = "WITH first AS MATERIALIZED (SELECT " + in.first + "), made AS (" + in.head + "SELECT u.* FROM first, unnest(" + strings.Join(places, ", ") +
+			") AS u RETURNING " + in.key + ") SELECT min(" + in.key + "), max(" + in.key + ") FROM made"
+		return int64(in.rows), tx.QueryRowContext(ctx, query, args...).Scan(&in.from, &in.to)
 	}
 	result, err := tx.ExecContext(ctx, query, args...)
 	if err != nil {
@@ -154,7 +168,7 @@ func nullableInts(values []*int64) []pgtype.Int8 {
 }
 
 // values prepares one statement for all whole chunks and one for the rest.
-func (in insertion) values(ctx context.Context, tx *sql.Tx) (int64, error) {
+func (in *insertion) values(ctx context.Context, tx *sql.Tx) (int64, error) {
 	chunk := max(1, sqliteParams/len(in.cols))
 	rest := in.rows % chunk
 	whole, err := in.chunks(ctx, tx, span{start: 0, end: in.rows - rest, size: chunk})
@@ -168,7 +182,7 @@ func (in insertion) values(ctx context.Context, tx *sql.Tx) (int64, error) {
 // span is the rows from start to before end, in chunks of size.
 type span struct{ start, end, size int }
 
-func (in insertion) chunks(ctx context.Context, tx *sql.Tx, s span) (total int64, err error) {
+func (in *insertion) chunks(ctx context.Context, tx *sql.Tx, s span) (total int64, err error) {
 	if s.start == s.end {
 		return 0, nil
 	}
@@ -195,6 +209,12 @@ func (in insertion) chunks(ctx context.Context, tx *sql.Tx, s span) (total int64
 			return total, err
 		}
 		total += count
+		if in.key != "" {
+			if in.to, err = result.LastInsertId(); err != nil {
+				return total, err
+			}
+			in.from = in.to - int64(at+s.size) + 1 // there is one writer
+		}
 	}
 	return total, nil
 }

@@ -125,6 +125,26 @@ func docs(n int, version int64) []rows.Column {
 
 const upsert = "ON CONFLICT (name) DO UPDATE SET data = excluded.data, hash = excluded.hash, version = excluded.version"
 
+func TestInsertNumbered_tells_the_numbers(t *testing.T) {
+	dbtest.Each(t, func(t *testing.T, db *migrations.DB) {
+		open(t, db)
+		next := int64(1)
+		for _, size := range []int64{1, 89, 0, 90, 91, 1000} { // on SQLite around one and several chunks
+			err := db.InTx(t.Context(), func(ctx context.Context, tx bun.Tx) error {
+				first, last, err := rows.InsertNumbered(ctx, tx, rows.Numbered{Table: "entries", Key: "pos", First: "pg_advisory_xact_lock(1)"}, entries(int(size)))
+				if size > 0 && (first != next || last != next+size-1) || size == 0 && (first != 0 || last != 0) {
+					t.Errorf("%d rows are %d to %d, want them from %d", size, first, last, next)
+				}
+				next += size
+				return err
+			})
+			if err != nil {
+				t.Fatal(err)
+			}
+		}
+	})
+}
+
 func TestInsert_updates_by_suffix(t *testing.T) {
 	dbtest.Each(t, func(t *testing.T, db *migrations.DB) {
 		open(t, db)

@@ -2,12 +2,16 @@ package feed
 
 import (
 	"context"
+	"time"
 
 	"dochook/doctype"
 	"dochook/doctype/eventlog"
 )
 
-const readBytes = 8 << 20 // of records, after which a read ends
+const (
+	readBytes = 8 << 20         // of records, after which a read ends
+	askDelay  = 2 * time.Second // that the tail is believed to be the end of the log
+)
 
 // Entry is an event at its place in a feed; Event.ID is "" where it is gone.
 type Entry struct {
@@ -32,14 +36,35 @@ type Wanted struct {
 // Log is the log itself; places are positions.
 type Log struct {
 	log    *eventlog.Log
+	tail   *Tail
 	wanted Wanted
+	asked  time.Time // when the database said last that there is no more
+	doubts int64     // of the tail, at that time
 }
 
-// OfLog returns the feed of the log.
-func OfLog(log *eventlog.Log, w Wanted) *Log { return &Log{log, w} }
+// OfLog returns the feed of the log. What is in tail, if there is one, need not be read.
+func OfLog(log *eventlog.Log, tail *Tail, w Wanted) *Log {
+	return &Log{log: log, tail: tail, wanted: w}
+}
 
-// After reads entries behind a place.
+// After reads entries behind a place. It is for one goroutine at a time.
 func (l *Log) After(ctx context.Context, place int64, limit int) (Batch, error) {
+	if l.tail == nil {
+		return l.read(ctx, place, limit)
+	}
+	doubts, now := l.tail.doubts.Load(), time.Now()
+	b, known := l.tail.after(place, limit, l.wanted)
+	if known && (b.Upto > place || doubts == l.doubts && now.Sub(l.asked) < askDelay) {
+		return b, nil
+	}
+	b, err := l.read(ctx, place, limit)
+	if err == nil && b.Upto == place {
+		l.asked, l.doubts = now, doubts
+	}
+	return b, err
+}
+
+func (l *Log) read(ctx context.Context, place int64, limit int) (Batch, error) {
 	r := eventlog.Range{After: place, DocType: l.wanted.DocType, JobEvents: l.wanted.JobEvents, Bare: l.wanted.Bare, Limit: limit, Bytes: readBytes}
 	events, err := l.log.Events(ctx, r)
 	if err != nil || len(events) > 0 {

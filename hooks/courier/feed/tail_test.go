@@ -1,0 +1,188 @@
+package feed_test
+
+import (
+	"fmt"
+	"os"
+	"reflect"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+
+	"dochook/doctype"
+	"dochook/doctype/documents"
+	"dochook/hooks/courier/feed"
+	"dochook/migrations"
+	"dochook/migrations/dbtest"
+)
+
+func TestMain(m *testing.M) { os.Exit(dbtest.Main(m)) }
+
+// house is a service whose commits a tail is told of, and another that writes to the same log behind its back.
+type house struct {
+	t           *testing.T
+	docs, other *documents.Service
+	tail        feed.Tail
+}
+
+func open(t *testing.T, db *migrations.DB) *house {
+	t.Helper()
+	h := &house{t: t, other: documents.New(db, documents.Options{})}
+	h.docs = documents.New(db, documents.Options{Logged: h.tail.Add})
+	for _, name := range []string{"One", "Two"} {
+		d, err := doctype.ParseDocType([]byte(`{"name":"` + name + `","autoname":"field:id"}`))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := h.docs.InsertDocType(t.Context(), d); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return h
+}
+
+// page writes n records of a DocType whose names begin with a word: "One/a".
+func page(t *testing.T, s *documents.Service, where string, n, version int) {
+	t.Helper()
+	p := documents.Page{}
+	docType, word, _ := strings.Cut(where, "/")
+	for i := range n {
+		p.Records = append(p.Records, documents.Record{Line: i + 1, Data: fmt.Appendf(nil, `{"id":"%s%d","v":%d,"text":%q}`, word, i, version, strings.Repeat("x", version*10))})
+	}
+	if _, err := s.WritePage(t.Context(), docType, p); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// walk reads the whole log by a feed from a place on.
+func (h *house) walk(l *feed.Log, place int64, limit int) (out []feed.Entry) {
+	h.t.Helper()
+	for {
+		b, err := l.After(h.t.Context(), place, limit)
+		if err != nil {
+			h.t.Fatal(err)
+		}
+		out = append(out, b.Entries...)
+		if b.Upto == place {
+			return out
+		}
+		place = b.Upto
+	}
+}
+
+// same compares what a walker with the tail gets to see with what one without gets to see.
+func (h *house) same(limit int) {
+	h.t.Helper()
+	log := h.docs.Log()
+	for _, w := range []feed.Wanted{{}, {DocType: "One"}, {DocType: "Two"}, {DocType: "None"}, {JobEvents: true}, {DocType: "One", Bare: true}} {
+		all := h.walk(feed.OfLog(log, nil, feed.Wanted{}), 0, limit)
+		places := []int64{0}
+		if len(all) > 0 {
+			places = append(places, all[len(all)/2].Place, all[len(all)-1].Place)
+		}
+		for _, place := range places {
+			h.tail.Doubt()
+			got, want := h.walk(feed.OfLog(log, &h.tail, w), place, limit), h.walk(feed.OfLog(log, nil, w), place, limit)
+			if len(got) != len(want) {
+				var there, missing []int64
+				for _, e := range got {
+					there = append(there, e.Place)
+				}
+				for _, e := range want {
+					if !slices.Contains(there, e.Place) {
+						missing = append(missing, e.Place)
+					}
+				}
+				h.t.Fatalf("%+v from %d: %d entries, not %d; without %v", w, place, len(got), len(want), missing)
+			}
+			for i := range got {
+				if w.Bare { // an empty record and none are the same
+					got[i].Event.Data, want[i].Event.Data = append([]byte{}, got[i].Event.Data...), append([]byte{}, want[i].Event.Data...)
+				}
+				if !reflect.DeepEqual(got[i], want[i]) {
+					h.t.Fatalf("%+v from %d: entry %d is\n%+v, not\n%+v", w, place, i, got[i], want[i])
+				}
+			}
+		}
+	}
+}
+
+func TestTail_is_what_the_log_is(t *testing.T) {
+	dbtest.Each(t, func(t *testing.T, db *migrations.DB) {
+		h := open(t, db)
+		h.same(10)
+		page(t, h.docs, "One/a", 40, 1)
+		h.same(7)
+		page(t, h.docs, "Two/ü", 3, 1)
+		page(t, h.docs, "One/a", 40, 2)
+		if _, err := h.docs.Trash(t.Context(), "One", "a3"); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := h.docs.Restore(t.Context(), "One", "a3"); err != nil {
+			t.Fatal(err)
+		}
+		h.same(500)
+		for i := range 8 { // others write in between
+			page(t, h.other, "One/b", 2, i+1)
+			h.same(500)
+			page(t, h.docs, "Two/c", 2, i+1)
+			h.same(3)
+		}
+	})
+}
+
+// The log is longer than what is kept of it.
+func TestTail_keeps_the_end(t *testing.T) {
+	dbtest.Each(t, func(t *testing.T, db *migrations.DB) {
+		h := open(t, db)
+		for i := range 3 {
+			page(t, h.docs, "One/a", 6000, i+1)
+		}
+		h.same(5000)
+	})
+}
+
+// Commits are told of by the goroutines that made them, in any order.
+func TestTail_of_many_writers(t *testing.T) {
+	dbtest.Each(t, func(t *testing.T, db *migrations.DB) {
+		h := open(t, db)
+		var writers sync.WaitGroup
+		for w := range 6 {
+			writers.Go(func() {
+				for i := range 12 {
+					s := h.docs
+					if (5*w+7*i)%6 == 0 {
+						s = h.other
+					}
+					page(t, s, fmt.Sprintf("%s/w%d-", []string{"One", "Two"}[w%2], w), 1+(w+i)%4, i+1)
+				}
+			})
+		}
+		writers.Wait()
+		h.same(20)
+	})
+}
+
+// What is served from memory is not read.
+func TestTail_spares_the_database(t *testing.T) {
+	dbtest.Each(t, func(t *testing.T, db *migrations.DB) {
+		h := open(t, db)
+		page(t, h.docs, "One/a", 5, 1)
+		head, err := h.docs.Log().Head(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		l := feed.OfLog(h.docs.Log(), &h.tail, feed.Wanted{DocType: "One"})
+		if _, err := l.After(t.Context(), head, 10); err != nil { // the database is asked, and said to be at its end
+			t.Fatal(err)
+		}
+		page(t, h.docs, "One/a", 5, 2)
+		if err := db.Close(); err != nil {
+			t.Fatal(err)
+		}
+		b, err := l.After(t.Context(), head, 10)
+		if err != nil || len(b.Entries) != 5 || b.Upto != head+5 {
+			t.Fatalf("%+v %v", b, err)
+		}
+	})
+}
