@@ -1,9 +1,14 @@
 package courier_test
 
 import (
+	"fmt"
+	"net"
 	"net/http"
+	"net/http/httptest"
+	"runtime"
 	"testing"
 
+	"dochook/hooks/courier/endpoint"
 	"dochook/hooks/ledger"
 	"dochook/migrations"
 	"dochook/migrations/dbtest"
@@ -51,4 +56,50 @@ func TestEngine_probes_try_new_documents_too(t *testing.T) {
 	r.wait(t, 12)
 	h.put("good", 1)
 	h.until("the good one was delivered", func() bool { return h.count(ledger.Delivered) == 1 })
+}
+
+// A thousand endpoints die at once, half of them without a word: another endpoint gets what it should, each dead one has its own
+// breaker, and nothing is left behind.
+func TestEngine_a_thousand_endpoints_dead_at_once(t *testing.T) {
+	dbtest.Each(t, func(t *testing.T, db *migrations.DB) {
+		const dead, docs = 1000, 12 // more than an endpoint may fail in a row
+		silent, err := net.Listen("tcp", "127.0.0.1:0") //nolint:noctx // lives as long as the test
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer func() { _ = silent.Close() }() // connections are taken by the system, and never answered
+		refusing := httptest.NewServer(nil)
+		refusing.Close()
+		h := build(t, db)
+		h.doctype(docType)
+		live := newReceiver(t, nil)
+		for i := range dead {
+			url := refusing.URL
+			if i%2 == 0 {
+				url = "http://" + silent.Addr().String()
+			}
+			h.webhook(fmt.Sprintf("dead%04d", i), url, `,"timeout":1,"max_in_flight":4`)
+		}
+		h.webhook("live", live.URL, "")
+		base := runtime.NumGoroutine()
+		h.start()
+		h.page(0, docs, 1)
+		live.wait(t, docs)
+		h.until("each dead endpoint was tried, and is given rest", func() bool {
+			open := 0
+			for _, s := range h.engine.States() {
+				if s.Breaker != string(endpoint.Closed) {
+					open++
+				}
+			}
+			return open == dead
+		})
+		h.page(0, docs, 2)
+		inOrder(t, live.wait(t, docs))
+		h.stop()
+		h.until("all goroutines have ended", func() bool { return runtime.NumGoroutine() <= base+10 })
+		if n := h.count(ledger.Delivered); n != 2*docs {
+			t.Errorf("%d deliveries, want %d", n, 2*docs)
+		}
+	})
 }

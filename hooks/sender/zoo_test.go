@@ -50,7 +50,7 @@ func beasts() []beast {
 var elsewhere = map[int]string{
 	15: "TestZoo_names", 16: "TestZoo_connect", 29: "TestZoo_names", 30: "TestZoo_names, TestGuard_prefixes", 31: "TestZoo_names, TestGuard_CheckURL_texts",
 	32: "TestGuard_prefixes", 33: "TestGuard_prefixes", 34: "TestGuard_prefixes", 35: "TestSend_knows_no_proxy", 36: "TestGuard_CheckURL_refuses",
-	40: "the engine: the loop guard", 41: "hooks/outbound: the timestamp of each attempt", 42: "the engine: a budget for each webhook",
+	40: "the engine: the loop guard", 41: "hooks/outbound: the timestamp of each attempt", 42: "TestEngine_a_thousand_endpoints_dead_at_once",
 	43: "the engine: the breaker",
 }
 
