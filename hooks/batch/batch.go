@@ -3,6 +3,7 @@ package batch
 import (
 	"context"
 	"errors"
+	"fmt"
 	"time"
 
 	"dochook/doctype"
@@ -49,7 +50,7 @@ func (s Sources) Cut(ctx context.Context, c *hooks.Compiled, anchor *doctype.Eve
 	cutter := c.NewCutter()
 	var page hooks.Page
 	collect := c.Format == hooks.FormatRows
-	err := s.each(ctx, c, anchor, whole(), func(p hooks.Piece) {
+	err := s.each(ctx, c, anchor, gathered{whole(), new(string)}, func(p hooks.Piece) {
 		cutter.Add(p)
 		if collect {
 			page.Records = append(page.Records, p.Data)
@@ -71,12 +72,13 @@ func (s Sources) Render(ctx context.Context, c *hooks.Compiled, anchor *doctype.
 	}
 	var pieces []hooks.Piece
 	var page hooks.Page
+	var leftOut string
 	if !alone(anchor) {
 		span := part
-		if c.Format == hooks.FormatRows { // every record of the page names columns
+		if c.Format == hooks.FormatRows || part.Of == 1 { // every record of the page names columns; what was left out may stand at an end
 			span = whole()
 		}
-		err := s.each(ctx, c, anchor, span, func(p hooks.Piece) {
+		err := s.each(ctx, c, anchor, gathered{span, &leftOut}, func(p hooks.Piece) {
 			if c.Format == hooks.FormatRows {
 				page.Records = append(page.Records, p.Data)
 			}
@@ -91,7 +93,9 @@ func (s Sources) Render(ctx context.Context, c *hooks.Compiled, anchor *doctype.
 	if err := s.heading(ctx, c, anchor, &page); err != nil {
 		return hooks.Request{}, err
 	}
-	return c.RenderBatch(anchor, part, pieces, page)
+	r, err := c.RenderBatch(anchor, part, pieces, page)
+	r.LeftOut = leftOut
+	return r, err
 }
 
 // complete reads the record of an anchor that came without it: the URL and the headers may ask for it.
@@ -113,15 +117,23 @@ func alone(anchor *doctype.Event) bool {
 
 func whole() hooks.Part { return hooks.Part{From: 0, To: 1 << 62} }
 
-// each calls fn for what concerns the webhook between a part's ends. A condition that fails leaves its record out; it is an error
-// when nothing else is left.
-func (s Sources) each(ctx context.Context, c *hooks.Compiled, anchor *doctype.Event, span hooks.Part, fn func(hooks.Piece)) error {
+// gathered is what lies between a part's ends, and what is told of records that are left out.
+type gathered struct {
+	hooks.Part
+
+	leftOut *string
+}
+
+// each calls fn for what concerns the webhook. A condition that fails leaves its record out; it is an error when nothing else is left.
+func (s Sources) each(ctx context.Context, c *hooks.Compiled, anchor *doctype.Event, g gathered, fn func(hooks.Piece)) error {
 	var failed error
-	n := 0
+	n, out, all, span := 0, 0, 0, g.Part
 	take := func(p hooks.Piece, matches bool, err error) {
+		all++
 		switch {
 		case err != nil:
 			failed = err
+			out++
 		case matches:
 			n++
 			fn(p)
@@ -138,6 +150,9 @@ func (s Sources) each(ctx context.Context, c *hooks.Compiled, anchor *doctype.Ev
 	}
 	if err == nil && n == 0 {
 		err = failed
+	}
+	if coded, ok := errors.AsType[*hooks.Error](failed); ok {
+		*g.leftOut = fmt.Sprintf("the condition failed on %d of %d records, which were left out: %s", out, all, coded.Error())
 	}
 	return err
 }

@@ -11,6 +11,7 @@ import (
 	"dochook/doctype/documents"
 	"dochook/doctype/jobs"
 	"dochook/doctype/scrapers"
+	"dochook/hooks/ledger"
 	"dochook/migrations"
 	"dochook/migrations/dbtest"
 )
@@ -182,5 +183,44 @@ func TestBatch_of_a_page_outside_jobs_is_one_however_it_is_read(t *testing.T) {
 			t.Errorf("after a restart came %s", a.Body)
 		}
 		again.stop()
+	})
+}
+
+// A condition that fails on some records leaves them out, and the delivery says so, also after it was tried again.
+func TestBatch_tells_of_records_its_condition_failed_on(t *testing.T) {
+	dbtest.Each(t, func(t *testing.T, db *migrations.DB) {
+		for format, data := range map[string]string{"changes": `"enabled":1`, "rows": `"events":["on_change"]`} {
+			t.Run(format, func(t *testing.T) {
+				r := newReceiver(t, func(_ arrived, seen int) int {
+					if seen == 0 {
+						return http.StatusServiceUnavailable
+					}
+					return http.StatusOK
+				})
+				h := build(t, db)
+				docType := "Doc" + format
+				h.doctype(`{"name":"` + docType + `","autoname":"field:name"}`)
+				h.insertWebhook(fmt.Sprintf(`{"name":"w%s","webhook_doctype":%q,"format":%q,"condition":"doc.n > 1","retry":{"schedule":[0.1]},"request_url":%q,%s}`, format, docType, format, r.URL, data))
+				h.start()
+				var p documents.Page
+				for i, text := range []string{`{"name":"a","n":"x"}`, `{"name":"b","n":2}`, `{"name":"c","n":1}`, `{"name":"d","n":"y"}`} {
+					p.Records = append(p.Records, documents.Record{Line: i + 1, Data: []byte(text)})
+				}
+				if _, err := h.docs.WritePage(t.Context(), docType, p); err != nil {
+					t.Fatal(err)
+				}
+				all := r.wait(t, 2)
+				for _, a := range all {
+					if !strings.Contains(a.Body, `2`) || strings.Contains(a.Body, `"x"`) {
+						t.Errorf("sent %s", a.Body)
+					}
+				}
+				h.until("it is written down", func() bool {
+					l, _, err := h.ledger.Get(t.Context(), all[0].ID)
+					return err == nil && l.Status == ledger.Delivered && strings.Contains(l.Detail.LeftOut, "2 of 4 records")
+				})
+				h.stop()
+			})
+		}
 	})
 }

@@ -62,7 +62,7 @@ func TestEngine_probes_try_new_documents_too(t *testing.T) {
 // breaker, and nothing is left behind.
 func TestEngine_a_thousand_endpoints_dead_at_once(t *testing.T) {
 	dbtest.Each(t, func(t *testing.T, db *migrations.DB) {
-		const dead, docs = 1000, 12 // more than an endpoint may fail in a row
+		const dead, docs = 1000, 12                     // more than an endpoint may fail in a row
 		silent, err := net.Listen("tcp", "127.0.0.1:0") //nolint:noctx // lives as long as the test
 		if err != nil {
 			t.Fatal(err)

@@ -78,6 +78,7 @@ type Detail struct {
 	Bytes           int                 `json:"bytes"`                     // of the body sent
 	BodySHA256      string              `json:"body_sha256,omitempty"`     // of the body sent, in hexadecimal; unless delivered
 	Part            json.RawMessage     `json:"part,omitempty"`            // of a batch
+	LeftOut         string              `json:"left_out,omitempty"`        // records of a batch that its condition failed on
 	Webhook         int64               `json:"webhook_version,omitempty"`
 	EventPos        int64               `json:"event_pos,omitempty"` // of the event in the log, where it is not the delivery's
 	Address         string              `json:"address,omitempty"`

@@ -15,7 +15,7 @@ import (
 // Detail is what people want to know of an attempt. What was delivered is told in short: there is one for each delivery.
 func Detail(a *sender.Attempt, r *hooks.Request) ledger.Detail {
 	d := ledger.Detail{
-		Part: partOf(r), Method: r.Method, URL: a.URL, Bytes: len(r.Body), Address: a.Address, Addresses: a.Addresses, TLSVersion: a.TLSVersion, Reused: a.Reused,
+		Part: partOf(r), LeftOut: r.LeftOut, Method: r.Method, URL: a.URL, Bytes: len(r.Body), Address: a.Address, Addresses: a.Addresses, TLSVersion: a.TLSVersion, Reused: a.Reused,
 		DNSUS: a.DNS.Microseconds(), ConnectUS: a.Connect.Microseconds(), TLSUS: a.TLS.Microseconds(), FirstByteUS: a.FirstByte.Microseconds(),
 		Phase: a.Phase, Limit: a.Limit, Error: a.Error, RetryAfterUS: a.RetryAfter.Microseconds(),
 		BytesRead: a.BytesRead, Note: a.BodyNote, Body: r.Redact(string(a.ResponseBody)),

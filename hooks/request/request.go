@@ -29,6 +29,8 @@ type Request struct {
 	// Part is which part of a batch it carries, nil when there are no parts. A request without a URL is such a
 	// part that was not rendered yet.
 	Part *Part `json:"part,omitempty"`
+	// LeftOut says of a batch how many records were left out because the condition failed on them, and why; "" = none.
+	LeftOut string `json:"left_out,omitempty"`
 }
 
 // Host is the target's host and port, for logs: a URL may hold secrets.

@@ -50,6 +50,7 @@ type deliveryDoc struct {
 	URL         string  `json:"url"` // no more than its host is kept
 	Bytes       int     `json:"bytes"`
 	Error       string  `json:"error"`
+	LeftOut     string  `json:"left_out,omitempty"` // of a batch: records that the condition failed on
 
 	Log []export.Attempt `json:"attempts_log,omitempty"`
 }
@@ -63,7 +64,7 @@ func newDeliveryDoc(l *ledger.Logged) deliveryDoc {
 		standard: standard{Name: l.ID, DocType: deliveryName, Owner: doctype.Administrator, ModifiedBy: doctype.Administrator},
 		Webhook:  l.Webhook(), RefDocType: l.DocType, RefName: l.Name, Event: l.Event, EventID: l.EventID, Pos: l.Pos,
 		Status: l.Status, Attempts: l.Attempts, NextAttempt: micros(l.NextAt), HTTPStatus: l.HTTPStatus, Reason: l.Reason,
-		Duration: seconds(l.DurationUS), Method: l.Detail.Method, URL: l.Detail.URL, Bytes: l.Detail.Bytes, Error: l.Detail.Error,
+		Duration: seconds(l.DurationUS), Method: l.Detail.Method, URL: l.Detail.URL, Bytes: l.Detail.Bytes, Error: l.Detail.Error, LeftOut: l.Detail.LeftOut,
 	}
 	if s := micros(l.CreatedAt); s != nil {
 		d.Creation = *s
