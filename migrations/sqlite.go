@@ -153,10 +153,15 @@ func (c *sqliteConnector) Connect(ctx context.Context) (driver.Conn, error) {
 		return nil, err
 	}
 	conn, err := c.driver.Open(c.dsn)
-	if own, ok := conn.(sqliteConn); ok && err == nil && c.statements != nil {
-		return &countingConn{own, c.statements}, nil
+	own, ok := conn.(sqliteConn)
+	if !ok || err != nil {
+		return conn, err
 	}
-	return conn, err
+	own = &keepingConn{sqliteConn: own, idle: map[string]*keptStmt{}}
+	if c.statements != nil {
+		own = &countingConn{own, c.statements}
+	}
+	return own, nil
 }
 
 func (c *sqliteConnector) Driver() driver.Driver { return &c.driver }

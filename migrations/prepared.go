@@ -1,0 +1,79 @@
+package migrations
+
+import (
+	"context"
+	"database/sql/driver"
+	"errors"
+)
+
+// maxPrepared is how many statements a connection to SQLite keeps: they are those that insert chunks of rows, and not many.
+const maxPrepared = 64
+
+// keepingConn keeps statements that were prepared until they are prepared again: an insertion of many rows has a long text, which takes
+// SQLite a while to read.
+type keepingConn struct {
+	sqliteConn
+
+	idle map[string]*keptStmt
+	used int64
+}
+
+// keptStmt is one that is kept when it is closed.
+type keptStmt struct {
+	sqliteStmt
+
+	conn  *keepingConn
+	query string
+	used  int64 // when, in closings of the connection's statements
+}
+
+// sqliteStmt is what the driver's statements can do, as database/sql asks them.
+type sqliteStmt interface {
+	driver.Stmt
+	driver.StmtExecContext
+	driver.StmtQueryContext
+}
+
+// PrepareContext implements driver.ConnPrepareContext.
+func (c *keepingConn) PrepareContext(ctx context.Context, query string) (driver.Stmt, error) {
+	if s := c.idle[query]; s != nil {
+		delete(c.idle, query)
+		return s, nil
+	}
+	stmt, err := c.sqliteConn.PrepareContext(ctx, query)
+	if own, ok := stmt.(sqliteStmt); ok && err == nil {
+		return &keptStmt{sqliteStmt: own, conn: c, query: query}, nil
+	}
+	return stmt, err
+}
+
+// Close implements driver.Stmt.
+func (s *keptStmt) Close() error {
+	c := s.conn
+	if c.idle[s.query] != nil {
+		return s.sqliteStmt.Close()
+	}
+	c.used++
+	s.used = c.used
+	c.idle[s.query] = s
+	if len(c.idle) <= maxPrepared {
+		return nil
+	}
+	oldest := s
+	for _, other := range c.idle {
+		if other.used < oldest.used {
+			oldest = other
+		}
+	}
+	delete(c.idle, oldest.query)
+	return oldest.sqliteStmt.Close()
+}
+
+// Close implements driver.Conn.
+func (c *keepingConn) Close() error {
+	var errs []error
+	for _, s := range c.idle {
+		errs = append(errs, s.sqliteStmt.Close())
+	}
+	return errors.Join(append(errs, c.sqliteConn.Close())...)
+}
