@@ -306,3 +306,22 @@ func TestHops(t *testing.T) {
 		}
 	})
 }
+
+// Who switched a webhook off is told, until it is enabled again.
+func TestWebhook_tells_why_it_was_switched_off(t *testing.T) {
+	each(t, func(t *testing.T, s *site) {
+		r := newReceiver(t)
+		r.status.Store(http.StatusGone)
+		s.define(product)
+		s.hook("w", r.url, "")
+		s.must("POST", "/api/resource/Product", `{"sku":"A"}`)
+		off := s.eventually("/api/resource/Webhook/w", func(a reply) bool { return fmt.Sprint(a.get(t, "data", "enabled")) == "0" })
+		off.is(t, `"gone"`, "data", "disabled_reason")
+		if at, err := time.Parse(time.RFC3339, fmt.Sprint(off.get(t, "data", "disabled_at"))); err != nil || time.Since(at) > time.Hour {
+			t.Errorf("switched off at %v: %v", at, err)
+		}
+		r.status.Store(http.StatusOK)
+		on := s.must("PUT", "/api/resource/Webhook/w", `{"enabled":1}`)
+		on.is(t, `null`, "data", "disabled_reason")
+	})
+}

@@ -84,6 +84,8 @@ type webhookDoc struct {
 
 	Description      string              `json:"description"`
 	Enabled          hooks.Check         `json:"enabled"`
+	DisabledReason   string              `json:"disabled_reason,omitempty"`
+	DisabledAt       string              `json:"disabled_at,omitempty"`
 	WebhookDocType   string              `json:"webhook_doctype"`
 	WebhookDocEvent  string              `json:"webhook_docevent"`
 	Events           []string            `json:"events"`
@@ -135,7 +137,7 @@ func newWebhookDoc(s *hooks.Stored) webhookDoc {
 		standard: standard{
 			Name: s.Name, DocType: webhookName, Owner: s.Owner, Creation: stamp(s.Creation), Modified: stamp(s.Modified), ModifiedBy: s.ModifiedBy,
 		},
-		Description: s.Description, Enabled: s.Enabled, WebhookDocType: s.WebhookDocType, WebhookDocEvent: s.WebhookDocEvent,
+		Description: s.Description, Enabled: s.Enabled, DisabledReason: s.DisabledReason, DisabledAt: s.DisabledAt, WebhookDocType: s.WebhookDocType, WebhookDocEvent: s.WebhookDocEvent,
 		Events: s.Events, Fields: append([]string{}, s.Fields...), Condition: s.Condition, RequestURL: s.RequestURL, IsDynamicURL: s.IsDynamicURL,
 		RequestMethod: s.RequestMethod, RequestStructure: s.RequestStructure, Timeout: s.Timeout,
 		WebhookHeaders: make([]headerRow, 0, len(s.WebhookHeaders)), WebhookData: make([]dataRow, 0, len(s.WebhookData)),
