@@ -24,7 +24,7 @@ func (w *walker) flush(ctx context.Context, all bool) {
 		}
 		return
 	}
-	w.batch.Pos = w.window.Low()
+	w.batch.Pos, w.batch.Ahead = w.window.Low(), w.window.Read
 	w.batch.Failures, w.batch.FailingFrom = w.breaker.Failures()
 	if time.Until(w.paused) <= 0 {
 		w.batch.PausedUntil = 0

@@ -174,12 +174,18 @@ func (w *walker) recover(ctx context.Context) error {
 	if w.lease.PausedUntil > w.lease.Now {
 		w.paused = time.Now().Add(time.Duration(w.lease.PausedUntil-w.lease.Now) * time.Microsecond)
 	}
-	ctx, cancel := context.WithTimeout(ctx, storeLimit)
-	defer cancel()
-	waiting, err := w.store.Waiting(ctx, w.name)
-	if err != nil {
+	var err error
+	if w.tried, err = w.store.TakeUp(ctx, w.lease, storeLimit, w.holdAll); err != nil || !w.settings.batched {
 		return err
 	}
+	ctx, cancel := context.WithTimeout(ctx, storeLimit)
+	defer cancel()
+	w.before, err = w.feed.Before(ctx, w.lease.Pos)
+	return err
+}
+
+// holdAll puts deliveries that wait where they waited.
+func (w *walker) holdAll(waiting []ledger.Retry) {
 	for i := range waiting {
 		r := &waiting[i]
 		sh := &shipment{key: r.Key, order: r.OrderKey, id: r.Delivery, attempts: r.Attempts}
@@ -189,11 +195,6 @@ func (w *walker) recover(ctx context.Context) error {
 			w.chains.Hold(sh, min(r.DueAt, w.lease.Now+w.settings.policy.Longest().Microseconds()))
 		}
 	}
-	if w.tried, err = w.store.Beyond(ctx, w.name, w.lease.Pos); err != nil || !w.settings.batched {
-		return err
-	}
-	w.before, err = w.feed.Before(ctx, w.lease.Pos)
-	return err
 }
 
 // read fetches the next entries in the background, if there is room for them.

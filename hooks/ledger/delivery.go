@@ -125,6 +125,7 @@ type Retry struct {
 // Batch is what a walker's holder has to write down at once.
 type Batch struct {
 	Pos         int64 // everything up to here is settled
+	Ahead       int64 // nothing was tried beyond
 	Deliveries  []Delivery
 	Attempts    []Attempt
 	Retries     []Retry // new ones, and new times of old ones
@@ -138,8 +139,8 @@ type Batch struct {
 // lease is no longer held.
 func (s *Store) Flush(ctx context.Context, l Lease, b Batch) error {
 	err := s.db.InTx(ctx, func(ctx context.Context, tx bun.Tx) error {
-		res, err := tx.ExecContext(ctx, "UPDATE cursors SET pos = ?, failures = ?, failing_since = ?, paused_until = ? WHERE walker = ? AND generation = ?",
-			b.Pos, b.Failures, nullable(b.FailingFrom), nullable(b.PausedUntil), l.Walker, l.Generation)
+		res, err := tx.ExecContext(ctx, "UPDATE cursors SET pos = ?, ahead = ?, failures = ?, failing_since = ?, paused_until = ? WHERE walker = ? AND generation = ?",
+			b.Pos, nullable(b.Ahead), b.Failures, nullable(b.FailingFrom), nullable(b.PausedUntil), l.Walker, l.Generation)
 		if err != nil {
 			return wrap("move cursor", err)
 		}

@@ -26,6 +26,7 @@ type Lease struct {
 	Owner       string
 	Generation  int64
 	Pos         int64
+	Ahead       int64 // nothing was tried beyond; 0 = not known
 	Failures    int64 // in a row, of the endpoint
 	FailingFrom int64 // when the row of failures began, µs; 0 = none
 	PausedUntil int64 // µs; 0 = not paused
@@ -80,15 +81,15 @@ func (s *Store) Skip(ctx context.Context, walker string) error {
 // does, or if the walker is gone.
 func (s *Store) Claim(ctx context.Context, walker, owner string, ttl time.Duration) (l Lease, ok bool, err error) {
 	l = Lease{Walker: walker, Owner: owner, TTL: ttl}
-	var from, paused sql.NullInt64
+	var from, paused, ahead sql.NullInt64
 	now := s.db.NowMicros()
 	err = s.db.Write.QueryRowContext(ctx, `UPDATE cursors SET lease_owner = ?, generation = generation + 1, lease_ttl = ?, lease_until = `+now+` + ?
-		WHERE walker = ? AND (lease_until <= `+now+` OR lease_until > `+now+` + lease_ttl + 5000000 OR lease_owner = ?) RETURNING generation, pos, failures, failing_since, paused_until, `+now,
-		owner, ttl.Microseconds(), ttl.Microseconds(), walker, owner).Scan(&l.Generation, &l.Pos, &l.Failures, &from, &paused, &l.Now)
+		WHERE walker = ? AND (lease_until <= `+now+` OR lease_until > `+now+` + lease_ttl + 5000000 OR lease_owner = ?) RETURNING generation, pos, ahead, failures, failing_since, paused_until, `+now,
+		owner, ttl.Microseconds(), ttl.Microseconds(), walker, owner).Scan(&l.Generation, &l.Pos, &ahead, &l.Failures, &from, &paused, &l.Now)
 	if errors.Is(err, sql.ErrNoRows) {
 		return l, false, nil
 	}
-	l.FailingFrom, l.PausedUntil = from.Int64, paused.Int64
+	l.Ahead, l.FailingFrom, l.PausedUntil = ahead.Int64, from.Int64, paused.Int64
 	return l, err == nil, wrap("claim lease", err)
 }
 

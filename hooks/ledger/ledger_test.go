@@ -3,6 +3,7 @@ package ledger_test
 import (
 	"context"
 	"errors"
+	"maps"
 	"os"
 	"testing"
 	"time"
@@ -130,7 +131,7 @@ func TestFlush_keeps_what_failed_and_forgets_what_is_over(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		waiting, err := s.Waiting(ctx, walker)
+		waiting, err := s.Waiting(ctx, walker, ledger.Key{}, 10)
 		if err != nil || len(waiting) != 2 || waiting[0].DueAt != 500 || waiting[1].DueAt != 0 {
 			t.Fatalf("%+v, %v", waiting, err)
 		}
@@ -153,7 +154,7 @@ func TestFlush_keeps_what_failed_and_forgets_what_is_over(t *testing.T) {
 		if err != nil || got.Status != ledger.Delivered || got.Attempts != 3 || got.CreatedAt != 100 || len(attempts) != 2 || attempts[1].HTTPStatus != 200 {
 			t.Errorf("%+v %+v %v", got, attempts, err)
 		}
-		beyond, err := s.Beyond(ctx, walker, 1)
+		beyond, err := s.Beyond(ctx, walker, 1, 3)
 		if err != nil || len(beyond) != 2 || !beyond[two] || !beyond[three] {
 			t.Errorf("%v, %v", beyond, err)
 		}
@@ -191,6 +192,58 @@ func TestGet_of_what_is_no_id(t *testing.T) {
 			var coded interface{ Code() string }
 			if !errors.As(err, &coded) || coded.Code() != ledger.CodeNotFound {
 				t.Errorf("%q: %v", id, err)
+			}
+		}
+	})
+}
+
+// More waits, and was tried over a longer stretch of the log, than one statement reads.
+func TestTakeUp_reads_in_portions(t *testing.T) {
+	each(t, func(t *testing.T, _ *migrations.DB, s *ledger.Store) {
+		ctx := t.Context()
+		l := claim(t, s, "a", time.Minute)
+		const n = 12_000
+		b := ledger.Batch{Pos: 20, Ahead: 1_000_000}
+		for i := range n {
+			key := ledger.Key{Pos: int64(i/2 + 1), Part: int64(i % 2)}
+			b.Retries = append(b.Retries, ledger.Retry{Key: key, OrderKey: "k", Delivery: ledger.ID("R", key.Pos)})
+		}
+		want := map[ledger.Key]bool{}
+		for _, pos := range []int64{21, 100_020, 100_021, 999_999, 1_000_000} {
+			key := ledger.Key{Pos: pos}
+			want[key] = true
+			b.Deliveries = append(b.Deliveries, ledger.Delivery{Key: key, ID: ledger.ID("D", pos), Status: ledger.Delivered, Attempts: 1, CreatedAt: 1})
+		}
+		for _, r := range b.Retries {
+			if r.Pos > 20 {
+				want[r.Key] = true
+			}
+		}
+		if err := s.Flush(ctx, l, b); err != nil {
+			t.Fatal(err)
+		}
+		if err := s.Release(ctx, l); err != nil {
+			t.Fatal(err)
+		}
+		next := claim(t, s, "b", time.Minute)
+		if next.Pos != 20 || next.Ahead != 1_000_000 {
+			t.Fatalf("%+v", next)
+		}
+		for _, ahead := range []int64{next.Ahead, 0} { // 0 is what a version before this one wrote
+			next.Ahead = ahead
+			waits := 0
+			last := ledger.Key{}
+			tried, err := s.TakeUp(ctx, next, time.Minute, func(some []ledger.Retry) {
+				for i := range some {
+					if k := some[i].Key; k.Pos < last.Pos || k == last {
+						t.Fatalf("%v after %v", k, last)
+					}
+					last = some[i].Key
+				}
+				waits += len(some)
+			})
+			if err != nil || waits != n || !maps.Equal(tried, want) {
+				t.Errorf("%d wait, %d were tried, not %d and %d: %v", waits, len(tried), n, len(want), err)
 			}
 		}
 	})

@@ -5,17 +5,21 @@ import (
 	"database/sql"
 	"encoding/json"
 	"errors"
+	"maps"
+	"math"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/uptrace/bun"
 
 	"dochook/doctype/query"
 )
 
-// Waiting returns a walker's retries by position, without their requests.
-func (s *Store) Waiting(ctx context.Context, walker string) ([]Retry, error) {
-	rows, err := s.db.Write.QueryContext(ctx, "SELECT pos, part, order_key, coalesce(due_at, 0), attempts, delivery FROM retries WHERE walker = ? ORDER BY pos, part", walker)
+// Waiting returns a walker's retries behind a key, by position and at most limit of them, without their requests.
+func (s *Store) Waiting(ctx context.Context, walker string, after Key, limit int) ([]Retry, error) {
+	rows, err := s.db.Write.QueryContext(ctx, `SELECT pos, part, order_key, coalesce(due_at, 0), attempts, delivery FROM retries
+		WHERE walker = ? AND (pos, part) > (?, ?) ORDER BY pos, part LIMIT ?`, walker, after.Pos, after.Part, limit)
 	if err != nil {
 		return nil, wrap("read retries", err)
 	}
@@ -31,10 +35,11 @@ func (s *Store) Waiting(ctx context.Context, walker string) ([]Retry, error) {
 	return out, wrap("read retries", rows.Err())
 }
 
-// Beyond returns what was tried already of the entries after a position: after
+// Beyond returns what was tried already of the entries after a position and up to another: after
 // a crash these are not sent again.
-func (s *Store) Beyond(ctx context.Context, walker string, pos int64) (map[Key]bool, error) {
-	rows, err := s.db.Write.QueryContext(ctx, "SELECT pos, part FROM deliveries WHERE walker = ? AND pos > ? UNION SELECT pos, part FROM retries WHERE walker = ? AND pos > ?", walker, pos, walker, pos)
+func (s *Store) Beyond(ctx context.Context, walker string, after, upto int64) (map[Key]bool, error) {
+	rows, err := s.db.Write.QueryContext(ctx, `SELECT pos, part FROM deliveries WHERE walker = ? AND pos > ? AND pos <= ?
+		UNION SELECT pos, part FROM retries WHERE walker = ? AND pos > ? AND pos <= ?`, walker, after, upto, walker, after, upto)
 	if err != nil {
 		return nil, wrap("read deliveries", err)
 	}
@@ -48,6 +53,53 @@ func (s *Store) Beyond(ctx context.Context, walker string, pos int64) (map[Key]b
 		out[k] = true
 	}
 	return out, wrap("read deliveries", rows.Err())
+}
+
+// What one statement of TakeUp reads at most.
+const (
+	takeUpRetries   = 5000
+	takeUpPositions = 100_000
+)
+
+// TakeUp reads how the holder of a lease before this one left things: it calls waiting with the retries, by position, and returns what was
+// tried of the entries after the lease's. There may be more than a database gives in a while, so it reads portions, and each may take up to
+// limit.
+func (s *Store) TakeUp(ctx context.Context, l Lease, limit time.Duration, waiting func([]Retry)) (tried map[Key]bool, err error) {
+	portion := func(read func(ctx context.Context) error) error {
+		ctx, cancel := context.WithTimeout(ctx, limit)
+		defer cancel()
+		return read(ctx)
+	}
+	var some []Retry
+	for after := (Key{}); len(some) == takeUpRetries || after == (Key{}); after = some[len(some)-1].Key {
+		err := portion(func(ctx context.Context) (err error) {
+			some, err = s.Waiting(ctx, l.Walker, after, takeUpRetries)
+			return err
+		})
+		if err != nil {
+			return nil, err
+		}
+		waiting(some)
+		if len(some) == 0 {
+			break
+		}
+	}
+	tried = map[Key]bool{}
+	span, end := int64(takeUpPositions), l.Ahead
+	if end == 0 { // written by a version that did not know
+		span, end = math.MaxInt64-l.Pos, math.MaxInt64
+	}
+	for from := l.Pos; from < end; from += span {
+		err := portion(func(ctx context.Context) error {
+			beyond, err := s.Beyond(ctx, l.Walker, from, from+min(span, end-from))
+			maps.Copy(tried, beyond)
+			return err
+		})
+		if err != nil {
+			return nil, err
+		}
+	}
+	return tried, nil
 }
 
 // Logged is a delivery as it is listed.
@@ -120,6 +172,8 @@ func (s *Store) source() query.Source {
 		"creation":          {SQL: "created_at", Kind: query.Time},
 		"modified":          {SQL: "coalesce(finished_at, created_at)", Kind: query.Time},
 		"next_attempt":      {SQL: "next_attempt", Kind: query.Time},
+		"run":               {SQL: "CASE WHEN walker LIKE 'replay:%' THEN substr(walker, 8, 36) END", Kind: query.Text},
+		"job":               {SQL: "(SELECT job FROM events WHERE events.pos = deliveries.pos AND events.id = deliveries.event_id)", Kind: query.Text},
 	}}
 }
 

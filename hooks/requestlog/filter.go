@@ -84,39 +84,58 @@ func (f *Filter) within(c *conditions, column string) {
 	}
 }
 
-// sources are what is to be merged: each an index in the order of time.
-func (s *Store) sources(ctx context.Context, f *Filter) ([]conditions, error) {
+// source is an index in the order of time, and what must still be asked of its deliveries.
+type source struct{ from, rest conditions }
+
+// sources are what is to be merged.
+func (s *Store) sources(ctx context.Context, f *Filter) ([]source, error) {
 	walkers, err := s.walkers(ctx, f)
 	if err != nil {
 		return nil, err
 	}
-	var out []conditions
-	add := func(text string, args ...any) {
+	var out []source
+	add := func(rest conditions, text string, args ...any) {
 		var c conditions
 		if text != "" {
 			c.add(text, args...)
 		}
+		if f.From.IsZero() {
+			c.add("created_at >= 0") // without a bound SQLite sorts everything
+		}
 		f.within(&c, "created_at")
-		out = append(out, c)
+		out = append(out, source{c, rest})
 	}
+	// Partial indexes are found by constants alone.
+	const undelivered = "status <> '" + ledger.Delivered + "'"
 	switch {
 	case walkers != nil:
-		statuses := Statuses()
-		if f.Status != "" {
-			statuses = []string{f.Status}
-		}
 		for _, w := range walkers {
-			for _, status := range statuses {
-				add("walker = ? AND status = ?", w, status)
+			for _, status := range f.statuses() {
+				switch _, _, run := ledger.Run(w); {
+				case run:
+					add(f.rest(), "substr(walker, 1, 7) = 'replay:' AND walker = ? AND status = ?", w, status)
+				case status == ledger.Delivered: // no index holds these
+					rest := f.rest()
+					rest.add("walker = ? AND status = ?", w, status)
+					add(rest, "")
+				default:
+					add(f.rest(), "walker = ? AND status = ? AND "+undelivered, w, status)
+				}
 			}
 		}
 	case f.Status != "" && f.Status != ledger.Delivered:
-		// As constants: an index holds these alone.
-		add("status = '" + f.Status + "' AND status <> '" + ledger.Delivered + "'")
+		add(f.rest(), "status = '"+f.Status+"' AND "+undelivered)
 	default:
-		add("")
+		add(f.rest(), "")
 	}
 	return out, nil
+}
+
+func (f *Filter) statuses() []string {
+	if f.Status != "" {
+		return []string{f.Status}
+	}
+	return Statuses()
 }
 
 // rest are the conditions that no source sees to.

@@ -31,7 +31,7 @@ type Page struct {
 const (
 	piece      = 1000 // deliveries that are looked through at once for those that are meant
 	eventPiece = 200  // events, likewise
-	pieces     = 5    // and how often on one page
+	pieces     = 4    // and how often on one page
 )
 
 // Older returns the page of at most limit deliveries that begins behind a place.
@@ -80,7 +80,7 @@ func (s *Store) find(ctx context.Context, f *Filter, from Place, limit int, newe
 	var all []ledger.Logged
 	var end Place
 	for i := range sources {
-		rows, stop, err := way.source(ctx, sources[i], f.rest())
+		rows, stop, err := way.source(ctx, sources[i].from, sources[i].rest)
 		if err != nil {
 			return nil, Place{}, err
 		}
@@ -177,6 +177,7 @@ func (w *way) source(ctx context.Context, from, rest conditions) ([]ledger.Logge
 func (w *way) events(ctx context.Context, f *Filter) ([]ledger.Logged, Place, error) {
 	order := strings.ReplaceAll(" ORDER BY d.pos X, d.walker X, d.part X", "X", w.word("DESC", "ASC"))
 	var of, about conditions
+	about.add("d.pos = e.pos AND d.event_id = e.id")
 	if f.Job != "" {
 		of.add("job = ?", f.Job)
 	}
@@ -205,7 +206,8 @@ func (w *way) events(ctx context.Context, f *Filter) ([]ledger.Logged, Place, er
 		}
 		most := w.limit - len(out)
 		inner := in.all("WHERE") + " ORDER BY pos " + w.word("DESC", "ASC") + " LIMIT "
-		rows, err := w.store.rows(ctx, "SELECT "+columns("d.")+" FROM (SELECT pos, id FROM events"+inner+"?) AS e JOIN deliveries AS d ON d.pos = e.pos AND d.event_id = e.id"+
+		// CROSS JOIN keeps SQLite from going through the deliveries instead.
+		rows, err := w.store.rows(ctx, "SELECT "+columns("d.")+" FROM (SELECT pos, id FROM events"+inner+"?) AS e CROSS JOIN deliveries AS d"+
 			about.all("WHERE")+order+" LIMIT ?", slices.Concat(in.args, []any{eventPiece}, about.args, []any{most})...)
 		if err != nil {
 			return nil, Place{}, err

@@ -2,6 +2,7 @@ package requestlog_test
 
 import (
 	"cmp"
+	"errors"
 	"fmt"
 	"os"
 	"slices"
@@ -40,8 +41,8 @@ func seed(t *testing.T, db *migrations.DB, n int) []ledger.Logged {
 		return &name
 	}
 	for i := 1; i <= n; i++ {
-		exec(`INSERT INTO events (pos, id, at, doctype, name, event, version, data, job, restored, owner, creation, modified_by, key_id, hops)
-			VALUES (?, ?, ?, ?, ?, 'on_insert', 1, '{}', ?, 0, '', 0, '', '', 0)`, i, fmt.Sprint("e", i), i, docType(i), fmt.Sprint("d", i%7), job(i))
+		exec(`INSERT INTO events (id, at, doctype, name, event, version, data, job, restored, owner, creation, modified_by, key_id, hops)
+			VALUES (?, ?, ?, ?, 'on_insert', 1, '{}', ?, 0, '', 0, '', '', 0)`, fmt.Sprint("e", i), i, docType(i), fmt.Sprint("d", i%7), job(i))
 	}
 	write := func(walker string, from int, status func(i int) string) {
 		t.Helper()
@@ -212,7 +213,7 @@ func TestStore_looks_no_further(t *testing.T) {
 				t.Fatal(err)
 			}
 		}
-		series := "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 12000) "
+		series := "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 11000) "
 		exec(series + `INSERT INTO deliveries SELECT 'msg_x-' || i, 'webhook:a', i, 0, 'e' || i, 'on_insert', CASE WHEN i = 5 THEN 'Rare' ELSE 'Product' END, 'd',
 			'delivered', 1, i, i, NULL, 200, '', 1, '{}' FROM n`)
 		s := requestlog.New(db)
@@ -243,7 +244,7 @@ func TestStore_refuses(t *testing.T) {
 		"status": {Status: "lost"}, "to": {From: time.UnixMicro(5), To: time.UnixMicro(5)}, "webhook": {Webhook: "a\x00"}, "document": {Document: "\xff"}, "run": {Run: "none"},
 	} {
 		_, err := s.Older(t.Context(), f, requestlog.Place{}, 5)
-		coded, ok := err.(*requestlog.Error)
+		coded, ok := errors.AsType[*requestlog.Error](err)
 		if !ok || coded.FieldName() != field || coded.Error() == "" {
 			t.Errorf("%s: %v", field, err)
 		}
