@@ -26,6 +26,7 @@ ENV DOCHOOK_DATABASE=sqlite:/data/dochook.db \
     DOCHOOK_LISTEN=0.0.0.0:8000 \
     SQLITE_TMPDIR=/data
 EXPOSE 8000
-# No HEALTHCHECK: there is no shell in here. GET /healthz and /readyz are for the orchestrator.
+# There is no shell in here: the program asks itself. An orchestrator may ask GET /healthz and /readyz instead.
+HEALTHCHECK --interval=10s --timeout=6s --start-period=60s --retries=3 CMD ["/dochook", "healthcheck"]
 ENTRYPOINT ["/dochook"]
 CMD ["serve"]

@@ -24,6 +24,7 @@ type Config struct {
 	PublicURL   string        // under which others reach the service, "" is http:// and Listen; DOCHOOK_PUBLIC_URL
 	JobIdle     time.Duration // an open job without a page for so long fails; 0 is 1 h; DOCHOOK_JOB_IDLE_TIMEOUT
 	MasterKey   string        // encrypts the secrets of webhooks at rest; DOCHOOK_MASTER_KEY alone, as a flag is seen by all of the machine
+	Drain       time.Duration // how long it serves on after it is asked to stop, while /readyz says so; DOCHOOK_DRAIN_TIME
 	NoMigrate   bool          // leave the schema alone and refuse to start if it is not current
 	Version     string        // stands in the User-Agent
 
@@ -124,7 +125,7 @@ func (c Config) Masked() map[string]any {
 	}
 	return map[string]any{
 		"listen": c.Listen, "database": migrations.Redact(c.Database), "allow_target": c.AllowTarget,
-		"admin_token": token, "migrate": !c.NoMigrate, "public_url": c.PublicURL, "job_idle_timeout": c.JobIdle.String(),
+		"admin_token": token, "migrate": !c.NoMigrate, "public_url": c.PublicURL, "job_idle_timeout": c.JobIdle.String(), "drain_time": c.Drain.String(),
 		"master_key": master, "metrics_public": c.MetricsPublic, "otlp_endpoint": c.OTLPEndpoint, "trace_ratio": ratio,
 		"keep_delivered": kept(c.Retention.Delivered, retention.DefaultDelivered), "keep_dead": kept(c.Retention.Dead, retention.DefaultDead),
 		"keep_events": kept(c.Retention.Events, 0), "keep_results": kept(c.Retention.Results, retention.DefaultResults),
@@ -140,7 +141,7 @@ func (c Config) Print(out io.Writer, asJSON bool) error {
 		return e.Encode(masked)
 	}
 	for _, key := range []string{
-		"listen", "database", "allow_target", "admin_token", "master_key", "migrate", "public_url", "job_idle_timeout",
+		"listen", "database", "allow_target", "admin_token", "master_key", "migrate", "public_url", "job_idle_timeout", "drain_time",
 		"keep_delivered", "keep_dead", "keep_events", "keep_results", "metrics_public", "otlp_endpoint", "trace_ratio",
 	} {
 		v := masked[key]

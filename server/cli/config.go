@@ -5,7 +5,7 @@ type Config struct{ Settings }
 
 // Run prints them.
 func (c *Config) Run(g *Globals, s *Streams) error {
-	settings, err := c.config(g)
+	settings, err := c.Settings.Config(g)
 	if err != nil {
 		return err
 	}

@@ -12,6 +12,6 @@ type Demo struct {
 }
 
 // Run plays it; it fails if what arrives is not the truth of the data.
-func (d *Demo) Run(ctx context.Context, s *Streams) error {
-	return demo.Run(ctx, s.Out, d.Keep)
+func (d *Demo) Run(ctx context.Context, g *Globals, s *Streams) error {
+	return demo.Run(ctx, s.Out, demo.Options{Keep: d.Keep, JSON: g.JSON})
 }

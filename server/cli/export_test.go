@@ -133,8 +133,8 @@ func looksAt(t *testing.T, verb func(args ...string) result, delivered, dead str
 	t.Helper()
 	r := verb("list")
 	lines := strings.Split(r.out, "\n")
-	if r.code != 0 || len(lines) != 4 || !strings.HasPrefix(lines[1], dead+"  shop     on_insert  Product  B         dead       1         422   ") ||
-		!strings.HasPrefix(lines[2], delivered+"  shop     on_insert  Product  A         delivered  1         200   ") {
+	if r.code != 0 || len(lines) != 4 || !strings.HasPrefix(lines[1], dead+"\tshop\ton_insert\tProduct\tB\tdead\t1\t422\t") ||
+		!strings.HasPrefix(lines[2], delivered+"\tshop\ton_insert\tProduct\tA\tdelivered\t1\t200\t") {
 		t.Errorf("list: exit %d\n%s%s", r.code, r.out, r.err)
 	}
 	for _, c := range []struct{ flag, want string }{

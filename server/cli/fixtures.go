@@ -96,14 +96,22 @@ func (f *FixturesExport) Run(ctx context.Context, g *Globals, s *Streams) error 
 	if err := os.MkdirAll(f.Out, 0o750); err != nil {
 		return failf("cannot make %s: %s", f.Out, rootCause(err)).because(err)
 	}
+	var written []string
 	for _, file := range files {
 		path := filepath.Join(f.Out, file.Name)
 		if err := os.WriteFile(path, file.Data, 0o600); err != nil {
 			return failf("cannot write %s: %s", path, rootCause(err)).because(err)
 		}
+		written = append(written, path)
+		if g.JSON {
+			continue
+		}
 		if err := printf(s.Out, "wrote %s\n", path); err != nil {
 			return err
 		}
+	}
+	if g.JSON {
+		return printJSON(s.Out, written)
 	}
 	return nil
 }

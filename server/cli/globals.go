@@ -45,6 +45,7 @@ type Settings struct {
 	Listen         string        `help:"Address to listen on, host:port." env:"DOCHOOK_LISTEN" default:"127.0.0.1:8000" placeholder:"ADDRESS"`
 	PublicURL      string        `help:"URL under which others reach the service; it stands in answers and bodies. Default: http:// and the address." name:"public-url" env:"DOCHOOK_PUBLIC_URL" placeholder:"URL"`
 	JobIdleTimeout time.Duration `help:"An open job that gets no page for so long has failed." env:"DOCHOOK_JOB_IDLE_TIMEOUT" default:"1h" placeholder:"DURATION"`
+	DrainTime      time.Duration `help:"How long to serve on after being asked to stop, while /readyz answers 503, so that a balancer goes elsewhere." env:"DOCHOOK_DRAIN_TIME" default:"0s" placeholder:"DURATION"`
 	NoMigrate      bool          `help:"Leave the schema alone; refuse to start if it is not current." env:"DOCHOOK_NO_MIGRATE"`
 	KeepDelivered  time.Duration `help:"How long delivered deliveries are kept; below 0 for ever." env:"DOCHOOK_KEEP_DELIVERED" default:"168h" placeholder:"DURATION"`
 	KeepDead       time.Duration `help:"The same of those that were given up or skipped." env:"DOCHOOK_KEEP_DEAD" default:"720h" placeholder:"DURATION"`
@@ -55,12 +56,13 @@ type Settings struct {
 	TraceRatio     float64       `help:"Share of traces kept, 0 to 1; callers that trace decide for themselves." name:"trace-ratio" env:"DOCHOOK_TRACE_RATIO" default:"1" placeholder:"RATIO"`
 }
 
-// config joins the flags with what comes from the environment alone: a token or
-// a key in a flag could be read by every user of the machine.
-func (v *Settings) config(g *Globals) (server.Config, error) {
+// Config joins the flags with what comes from the environment alone: a token or
+// a key in a flag could be read by every user of the machine. A wrong one is an
+// Error with CodeUsage.
+func (v *Settings) Config(g *Globals) (server.Config, error) {
 	c := server.Config{
 		Listen: v.Listen, Database: g.Database, AllowTarget: v.AllowTarget, NoMigrate: v.NoMigrate,
-		PublicURL: v.PublicURL, JobIdle: v.JobIdleTimeout,
+		PublicURL: v.PublicURL, JobIdle: v.JobIdleTimeout, Drain: v.DrainTime,
 		AdminToken: os.Getenv("DOCHOOK_ADMIN_TOKEN"), MasterKey: os.Getenv("DOCHOOK_MASTER_KEY"), Version: build.Current().Version,
 		Retention:     retention.Options{Delivered: v.KeepDelivered, Dead: v.KeepDead, Events: v.KeepEvents, Results: v.KeepResults},
 		MetricsPublic: v.MetricsPublic, OTLPEndpoint: v.OTLPEndpoint, TraceRatio: v.TraceRatio,

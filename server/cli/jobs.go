@@ -6,9 +6,9 @@ import (
 	"fmt"
 	"io"
 	"strings"
-	"text/tabwriter"
 
 	"dochook/server/cli/place"
+	"dochook/server/cli/terminal"
 )
 
 // Jobs looks at scrape jobs and decides on what they hold back.
@@ -41,7 +41,7 @@ func (l *JobsList) Run(ctx context.Context, g *Globals, s *Streams) error {
 		if g.JSON {
 			return printRuns(s.Out, found)
 		}
-		w := tabwriter.NewWriter(s.Out, 0, 8, 2, ' ', 0)
+		w := terminal.NewTable(s.Out)
 		if err := printf(w, "ID\tSCRAPER\tDOCTYPE\tSTATUS\tMODE\tRECORDS\tHELD\tCREATED\n"); err != nil {
 			return err
 		}

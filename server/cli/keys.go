@@ -4,10 +4,10 @@ import (
 	"context"
 	"encoding/json"
 	"strings"
-	"text/tabwriter"
 
 	"dochook/migrations"
 	keys "dochook/server/access"
+	"dochook/server/cli/terminal"
 )
 
 // Keys keeps the API keys.
@@ -61,7 +61,7 @@ func (*KeysList) Run(ctx context.Context, g *Globals, s *Streams) error {
 			}
 			return printJSON(s.Out, docs)
 		}
-		w := tabwriter.NewWriter(s.Out, 0, 8, 2, ' ', 0)
+		w := terminal.NewTable(s.Out)
 		if err := printf(w, "NAME\tROLE\tUSER\tENABLED\tDOCTYPES\tDESCRIPTION\n"); err != nil {
 			return err
 		}

@@ -36,7 +36,7 @@ func (v *Serve) Run(ctx context.Context, g *Globals, s *Streams) error {
 	}
 	log := g.logger(s.Err)
 	// Everything a wrong flag can spoil comes before the schema is touched.
-	settings, err := v.config(g)
+	settings, err := v.Config(g)
 	if err != nil {
 		return err
 	}
@@ -111,6 +111,7 @@ func showKey(w io.Writer, token string) {
 		"",
 		"Send it with each request:",
 		"    Authorization: token " + token,
+		"or sign in with it in a browser, at /app.",
 	}
 	width := 0
 	for _, l := range lines {

@@ -3,10 +3,10 @@ package again
 import (
 	"context"
 	"fmt"
-	"text/tabwriter"
 	"time"
 
 	"dochook/server/cli"
+	"dochook/server/cli/terminal"
 )
 
 // Replays looks at replays and backfills, and ends them.
@@ -37,7 +37,7 @@ func (l *List) Run(ctx context.Context, g *cli.Globals, s *cli.Streams) error {
 		if g.JSON {
 			return printJSON(s.Out, list)
 		}
-		w := tabwriter.NewWriter(s.Out, 0, 8, 2, ' ', 0)
+		w := terminal.NewTable(s.Out)
 		if _, err := fmt.Fprintln(w, "ID\tKIND\tWEBHOOK\tSTATUS\tDONE\tTOTAL\tDELIVERED\tDEAD\tBY\tCREATED"); err != nil {
 			return err
 		}

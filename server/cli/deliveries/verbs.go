@@ -9,9 +9,9 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
-	"text/tabwriter"
 
 	"dochook/fixtures/peer"
+	"dochook/server/cli/terminal"
 )
 
 // Verb is something to be done with a log; its fields are its flags.
@@ -125,7 +125,7 @@ func (l List) Do(ctx context.Context, log Log, out Output) error {
 	if out.JSON {
 		return out.printJSON(append([]json.RawMessage{}, found...))
 	}
-	w := tabwriter.NewWriter(out, 0, 8, 2, ' ', 0)
+	w := terminal.NewTable(out.Writer)
 	if _, err := io.WriteString(w, "ID\tWEBHOOK\tEVENT\tDOCTYPE\tDOCUMENT\tSTATUS\tATTEMPTS\tHTTP\tCREATED\n"); err != nil {
 		return err
 	}
@@ -255,7 +255,10 @@ func (e Export) Do(ctx context.Context, log Log, out Output) error {
 	if e.Out == "" || e.Out == "-" {
 		return log.export(ctx, v, out)
 	}
-	return whole(e.Out, func(w io.Writer) error { return log.export(ctx, v, w) })
+	if err := whole(e.Out, func(w io.Writer) error { return log.export(ctx, v, w) }); err != nil || !out.JSON {
+		return err
+	}
+	return out.printJSON(map[string]string{"file": e.Out})
 }
 
 // whole makes a file of what fn writes, in the place of one that is there, or nothing.
