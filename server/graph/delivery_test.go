@@ -15,6 +15,7 @@ import (
 	"dochook/migrations/dbtest"
 	"dochook/server"
 	"dochook/server/graph"
+	"dochook/server/openapi/openapitest"
 )
 
 // TestDelivery saves webhooks, runs two jobs of their scraper in the whole service, and reads what arrives.
@@ -74,7 +75,7 @@ type whole struct {
 
 func newApp(t *testing.T, db *migrations.DB) whole {
 	t.Helper()
-	app, err := server.New(db, server.Config{AdminToken: adminToken, AllowTarget: []string{"127.0.0.0/8"}}, server.Options{})
+	app, err := server.New(db, server.Config{AdminToken: adminToken, AllowTarget: []string{"127.0.0.0/8"}}, server.Options{Around: openapitest.Around(t)})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -25,6 +25,7 @@ import (
 	"dochook/migrations/dbtest"
 	"dochook/server/access"
 	"dochook/server/graph"
+	"dochook/server/openapi/openapitest"
 	"dochook/server/web"
 )
 
@@ -104,7 +105,7 @@ func (s *site) serve(services graph.Services) {
 	for _, method := range []string{"POST", "GET"} {
 		e.Handle(method, "/graphql", r.Route(web.Admin, web.Limits{Body: 1 << 20}, h.Serve))
 	}
-	server := httptest.NewServer(e)
+	server := httptest.NewServer(openapitest.Around(s.t)(e))
 	s.t.Cleanup(server.Close)
 	s.url = server.URL
 }

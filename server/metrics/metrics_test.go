@@ -22,6 +22,7 @@ import (
 	"dochook/migrations"
 	"dochook/migrations/dbtest"
 	"dochook/server"
+	"dochook/server/openapi/openapitest"
 )
 
 func TestMain(m *testing.M) { os.Exit(dbtest.Main(m)) }
@@ -38,6 +39,7 @@ type site struct {
 func start(t *testing.T, db *migrations.DB, c server.Config, o server.Options) *site {
 	t.Helper()
 	c.AdminToken, c.AllowTarget, c.Version = token, []string{"127.0.0.0/8"}, "1.2.3"
+	o.Around = openapitest.Around(t)
 	app, err := server.New(db, c, o)
 	if err != nil {
 		t.Fatal(err)

@@ -10,6 +10,7 @@ import (
 	"dochook/migrations"
 	"dochook/migrations/dbtest"
 	"dochook/server"
+	"dochook/server/openapi/openapitest"
 )
 
 // TestRoles calls what each role may and may not do.
@@ -117,7 +118,7 @@ func TestKeys(t *testing.T) {
 // TestReady is not ready before the start, nor on a schema of another age.
 func TestReady(t *testing.T) {
 	dbtest.Each(t, func(t *testing.T, db *migrations.DB) {
-		app, err := server.New(db, server.Config{}, server.Options{})
+		app, err := server.New(db, server.Config{}, server.Options{Around: openapitest.Around(t)})
 		if err != nil {
 			t.Fatal(err)
 		}

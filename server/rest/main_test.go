@@ -18,6 +18,7 @@ import (
 	"dochook/migrations"
 	"dochook/migrations/dbtest"
 	"dochook/server"
+	"dochook/server/openapi/openapitest"
 )
 
 func TestMain(m *testing.M) { os.Exit(dbtest.Main(m)) }
@@ -44,7 +45,9 @@ func newSite(t *testing.T, db *migrations.DB) *site {
 	if testing.Verbose() {
 		log = slog.NewTextHandler(testWriter{t}, &slog.HandlerOptions{Level: slog.LevelWarn})
 	}
-	app, err := server.New(db, server.Config{AdminToken: adminToken, AllowTarget: []string{"127.0.0.0/8"}}, server.Options{Logger: slog.New(log)})
+	app, err := server.New(db, server.Config{AdminToken: adminToken, AllowTarget: []string{"127.0.0.0/8"}}, server.Options{
+		Logger: slog.New(log), Around: openapitest.Around(t),
+	})
 	if err != nil {
 		t.Fatal(err)
 	}

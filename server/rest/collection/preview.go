@@ -22,6 +22,7 @@ const previewHistory = 100 // events of a document that are looked through
 type tryInput struct {
 	Document string          `json:"document"` // name, or a job's id; "" is the newest one
 	Event    string          `json:"event"`    // "" is the newest the webhook listens to
+	Page     int64           `json:"page"`     // of a job; 0 is any
 	Webhook  json.RawMessage `json:"webhook"`  // a draft: members over the stored webhook, if there is one
 }
 
@@ -156,9 +157,15 @@ func (set *Set) sample(ctx context.Context, c *hooks.Compiled, in tryInput) (*do
 	}
 	for i := range events {
 		ev := &events[i]
+		if in.Page > 0 && ev.Page != in.Page {
+			continue
+		}
 		if in.Event == ev.Event || in.Event == doctype.OnChange || in.Event == "" && c.Wants(ev) {
 			return ev, nil
 		}
+	}
+	if in.Page > 0 {
+		return nil, web.Errorf("not_found", "page", "there is no event of page %d of %s among its last ones", in.Page, name)
 	}
 	if in.Event == "" && len(events) > 0 {
 		return &events[0], nil

@@ -23,6 +23,7 @@ import (
 	"dochook/migrations"
 	"dochook/migrations/dbtest"
 	"dochook/server/access"
+	"dochook/server/openapi/openapitest"
 	"dochook/server/rest/collection"
 	"dochook/server/rest/export"
 	"dochook/server/web"
@@ -59,7 +60,7 @@ func each(t *testing.T, fn func(t *testing.T, s *site)) {
 		engine := gin.New()
 		r := web.NewResponder(s.keys, web.Options{})
 		engine.GET("/api/export/deliveries", r.Route(web.Admin, web.Limits{Body: 1 << 10, Stream: true}, export.New(s.store).Deliveries))
-		server := httptest.NewServer(engine)
+		server := httptest.NewServer(openapitest.Around(t)(engine))
 		t.Cleanup(server.Close)
 		s.url = server.URL + "/api/export/deliveries"
 		fn(t, s)

@@ -21,6 +21,7 @@ import (
 	"dochook/migrations"
 	"dochook/migrations/dbtest"
 	"dochook/server/access"
+	"dochook/server/openapi/openapitest"
 	"dochook/server/rest/replays"
 	"dochook/server/web"
 )
@@ -63,7 +64,7 @@ func each(t *testing.T, fn func(t *testing.T, call call, runs *replay.Service)) 
 		if err != nil {
 			t.Fatal(err)
 		}
-		server := httptest.NewServer(routes(replays.New(runs), web.NewResponder(keys, web.Options{})))
+		server := httptest.NewServer(openapitest.Around(t)(routes(replays.New(runs), web.NewResponder(keys, web.Options{}))))
 		t.Cleanup(server.Close)
 		fn(t, func(method, path, body string) (int, map[string]any) {
 			t.Helper()
