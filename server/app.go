@@ -73,6 +73,8 @@ type App struct {
 	tail    *courierfeed.Tail
 	started time.Time
 
+	draining atomic.Bool // it was asked to stop
+
 	mu       sync.Mutex
 	cleanups []cleanup
 }
@@ -322,7 +324,7 @@ func serve(s *http.Server, l net.Listener) error {
 // http is a server that Stop shuts down.
 func (a *App) http() *http.Server {
 	s := &http.Server{
-		Handler:           a.handler,
+		Handler:           a.leaving(a.handler),
 		ReadHeaderTimeout: 10 * time.Second,
 		IdleTimeout:       2 * time.Minute,
 		MaxHeaderBytes:    64 << 10,
@@ -364,7 +366,7 @@ func (a *App) Run(ctx context.Context, l net.Listener, ready func(address string
 	}
 	select {
 	case <-ctx.Done():
-		err = nil
+		err = a.drain(ctx, served)
 	case err = <-served:
 	}
 	stop, cancel := context.WithTimeout(context.WithoutCancel(ctx), 25*time.Second)

@@ -30,8 +30,8 @@ type restriction struct {
 }
 
 func restrictions() []restriction {
-	clients := []string{"hooks/sender", "fixtures/...", "server/cli", "server/cli/deliveries", "server/trace"}
-	out := "requests to others leave through hooks/sender alone, which checks the address; fixtures and server/cli are clients of our own service, server/trace of the operator's collector"
+	clients := []string{"hooks/sender", "fixtures/...", "server/cli", "server/cli/deliveries", "server/cli/doctor", "server/cli/watch", "server/panel/paneltest", "server/trace"}
+	out := "requests to others leave through hooks/sender alone, which checks the address; fixtures, server/cli and server/panel/paneltest are clients of our own service, server/trace of the operator's collector"
 	found := []restriction{
 		{path: "net/http", names: []string{
 			"Client", "Transport", "DefaultClient", "DefaultTransport", "Get", "Head", "Post", "PostForm", "NewRequest", "NewRequestWithContext",
@@ -39,7 +39,7 @@ func restrictions() []restriction {
 		{path: "net", names: []string{"Dial", "DialTimeout", "DialTCP", "DialUDP", "DialUnix", "Dialer"}, rooms: clients, why: out},
 		{path: "crypto/tls", names: []string{"Dial", "DialWithDialer", "Dialer", "Client"}, rooms: clients, why: out},
 		{path: "database/sql", names: []string{"Open", "OpenDB"}, rooms: []string{"migrations"}, why: "one place opens the database, with one writer and our settings"},
-		{path: "os", names: []string{"Getenv", "LookupEnv", "Environ"}, rooms: []string{".", "server/cli", "server/cli/again", "migrations/dbtest", "fixtures/..."}, why: "settings come in as arguments"},
+		{path: "os", names: []string{"Getenv", "LookupEnv", "Environ"}, rooms: []string{".", "server/cli", "server/cli/again", "server/cli/terminal", "server/panel/paneltest", "migrations/dbtest", "fixtures/..."}, why: "settings come in as arguments"},
 	}
 	for _, p := range []string{"context", "database/sql", "log/slog", "math/rand/v2", "net", "net/http", "os", "time"} {
 		found = append(found, restriction{path: p, rooms: []string{"mapping/..."}, why: "mapping is a pure function: JSON in, bytes out, no clock, no database, no network"})

@@ -26,9 +26,9 @@ func house() []room {
 		{folder: "doctype/unique", may: []string{"doctype/record", "migrations/rows"}},
 		{folder: "doctype/idempotency", may: []string{"doctype", "migrations"}},
 		{folder: "doctype/listing", may: []string{"doctype/eventlog", "doctype/query"}},
-		{folder: "doctype/definitions", may: []string{"doctype"}},
+		{folder: "doctype/definitions", may: []string{"doctype", "doctype/eventlog", "doctype/stored", "migrations"}},
 		{folder: "doctype/group"},
-		{folder: "doctype/stored", may: []string{"doctype", "doctype/listing", "migrations/rows"}},
+		{folder: "doctype/stored", may: []string{"doctype", "doctype/listing", "doctype/record", "migrations/rows"}},
 		{folder: "doctype/trigger", may: []string{"doctype", "doctype/record"}},
 		{folder: "doctype/documents", may: []string{
 			"doctype", "doctype/definitions", "doctype/eventlog", "doctype/group", "doctype/idempotency", "doctype/listing", "doctype/query", "doctype/record", "doctype/stored", "doctype/trigger", "doctype/unique",
@@ -56,6 +56,8 @@ func house() []room {
 		{folder: "hooks/sender/guard", may: []string{"hooks/sender/iprange", "hooks/sender/mask"}},
 		{folder: "hooks/sender", may: []string{"hooks/sender/guard", "hooks/sender/mask"}},
 		{folder: "hooks/ledger", may: []string{"doctype/query", "migrations", "migrations/rows"}},
+		{folder: "hooks/activity", may: []string{"hooks/ledger", "migrations"}},
+		{folder: "hooks/requestlog", may: []string{"hooks", "hooks/ledger", "migrations"}},
 		{folder: "hooks/outbound", may: []string{"doctype", "hooks", "hooks/batch", "hooks/ledger", "hooks/sender/...", "mapping"}},
 		{folder: "hooks/manual", may: []string{"doctype", "doctype/eventlog", "hooks", "hooks/batch", "hooks/ledger", "hooks/outbound", "hooks/sender"}},
 		{folder: "hooks/courier/endpoint"},
@@ -87,17 +89,37 @@ func house() []room {
 		{folder: "server/rest/export", may: []string{"doctype/query", "doctype/record", "hooks/ledger", "server/rest/rawjson", "server/rest/request", "server/web"}},
 		{folder: "server/metrics", may: []string{"doctype", "doctype/documents", "doctype/eventlog", "doctype/query", "hooks", "hooks/courier", "hooks/ledger"}},
 		{folder: "server/trace", may: []string{"hooks/courier"}},
+		{folder: "server/openapi"},
+		{folder: "server/docs", may: []string{"server/web"}},
+		{folder: "server/openapi/openapitest", may: []string{"server/openapi"}}, // for tests
 		{folder: "server/retention", may: []string{"doctype/idempotency", "hooks/ledger"}},
 		{folder: "server/cli/build"},
-		{folder: "server/cli/deliveries", may: []string{"doctype/query", "fixtures/peer", "hooks/ledger", "server/rest/export"}},
+		{folder: "server/cli/terminal"},
+		{folder: "server/cli/deliveries", may: []string{"doctype/query", "fixtures/peer", "hooks/ledger", "server/cli/terminal", "server/rest/export"}},
 		{folder: "server/graph", may: []string{"doctype/...", "hooks", "server/rest/rawjson", "server/rest/request", "server/web"}},
-		{folder: "server", may: []string{"doctype/...", "hooks/...", "mapping", "migrations", "server/access", "server/graph", "server/ingest", "server/metrics", "server/rest/...", "server/retention", "server/trace", "server/web"}},
+		{folder: "server/panel/page", may: []string{"server/access", "server/web"}},
+		{folder: "server/panel/session", may: []string{"doctype", "server/access", "server/panel/page", "server/web"}},
+		{folder: "server/panel/keys", may: []string{"doctype", "server/access", "server/panel/page", "server/web"}},
+		{folder: "server/panel/system", may: []string{"migrations", "server/panel/page", "server/web"}},
+		{folder: "server/panel/documents", may: []string{"doctype/...", "server/access", "server/panel/documents/...", "server/panel/page", "server/rest/bulk", "server/rest/collection", "server/web"}},
+		{folder: "server/panel/documents/browse", may: []string{"doctype", "doctype/query"}},
+		{folder: "server/panel/documents/diff", may: []string{"doctype/record"}},
+		{folder: "server/panel/overview", may: []string{"doctype/...", "hooks/...", "server/access", "server/panel/page", "server/rest/collection", "server/rest/feed", "server/web"}},
+		{folder: "server/panel/deliveries", may: []string{
+			"doctype", "doctype/eventlog", "doctype/query", "hooks", "hooks/ledger", "hooks/replay", "hooks/requestlog", "server/panel/page", "server/rest/collection", "server/rest/export", "server/web",
+		}},
+		{folder: "server/panel/scraping", may: []string{"doctype/...", "server/panel/page", "server/rest/collection", "server/rest/request", "server/rest/scraping", "server/web"}},
+		{folder: "server/panel/webhooks/draft", may: []string{"doctype", "hooks", "mapping", "server/panel/page"}},
+		{folder: "server/panel/webhooks", may: []string{"doctype/...", "hooks/...", "mapping/...", "server/panel/page", "server/panel/webhooks/draft", "server/rest/collection", "server/rest/export", "server/web"}},
+		{folder: "server/panel/paneltest", may: []string{"migrations", "migrations/dbtest", "fixtures/peer", "server", "server/access"}}, // for tests
+		{folder: "server", may: []string{"doctype/...", "hooks/...", "mapping", "migrations", "server/access", "server/docs", "server/graph", "server/ingest", "server/metrics", "server/openapi", "server/panel/...", "server/rest/...", "server/retention", "server/trace", "server/web"}},
 
 		{folder: "fixtures", may: []string{"doctype/...", "fixtures/peer", "hooks", "migrations", "server"}},
 		{folder: "fixtures/definitions", may: []string{"doctype/...", "hooks"}},
 		{folder: "fixtures/peer"},
 		{folder: "fixtures/zoo"},
-		{folder: "fixtures/chaos"}, // tests only
+		{folder: "fixtures/chaos"},  // tests only
+		{folder: "fixtures/upkeep"}, // tests only
 		{folder: "fixtures/demo", may: []string{"doctype", "doctype/record", "fixtures", "fixtures/peer", "fixtures/series", "migrations"}},
 		{folder: "fixtures/series"},
 		{folder: "fixtures/clients"}, // tests only
@@ -110,9 +132,17 @@ func house() []room {
 			"doctype/...", "fixtures/definitions", "fixtures/peer", "hooks", "hooks/ledger", "hooks/sender", "migrations", "server/ingest",
 		}},
 		{folder: "server/cli/again", may: []string{
-			"doctype/documents", "fixtures/peer", "hooks", "hooks/ledger", "hooks/replay", "hooks/sender", "migrations", "server/cli",
+			"doctype/documents", "fixtures/peer", "hooks", "hooks/ledger", "hooks/replay", "hooks/sender", "migrations", "server/cli", "server/cli/terminal",
 		}},
-		{folder: ".", may: []string{"server/cli/again", "fixtures", "migrations", "server", "server/cli"}},
+		{folder: "server/cli/backup", may: []string{"migrations", "server/cli"}},
+		{folder: "server/cli/completion", may: []string{"server/cli"}},
+		{folder: "server/cli/doctor", may: []string{
+			"doctype/query", "hooks", "hooks/ledger", "hooks/sender", "hooks/sender/guard", "migrations", "server", "server/cli", "server/cli/terminal",
+		}},
+		{folder: "server/cli/watch", may: []string{"fixtures/peer", "server/cli", "server/cli/terminal"}},
+		{folder: ".", may: []string{
+			"fixtures", "migrations", "server", "server/cli", "server/cli/again", "server/cli/backup", "server/cli/completion", "server/cli/doctor", "server/cli/watch",
+		}},
 	}
 }
 
@@ -151,9 +181,14 @@ func libraries() []library {
 		{path: "google.golang.org/protobuf", rooms: []string{"server/trace"}},
 		{path: "github.com/graph-gophers/graphql-go", rooms: []string{"server/graph"}},
 		{path: "github.com/klauspost/compress", rooms: []string{"doctype/jobs/results", "server/ingest/body"}, tests: []string{"fixtures/...", "server/..."}},
-		{path: "github.com/alecthomas/kong", rooms: []string{".", "server/cli"}, tests: []string{"server/cli/..."}},
+		{path: "github.com/alecthomas/kong", rooms: []string{".", "server/cli", "server/cli/completion"}, tests: []string{"server/cli/..."}},
 		{path: "github.com/schollz/progressbar/v3", rooms: []string{"server/cli"}},
 		{path: "golang.org/x/tools/txtar", rooms: []string{"fixtures"}},
+		{path: "github.com/chromedp/chromedp", rooms: []string{"server/panel/paneltest"}, tests: []string{"server/panel/..."}},
+		{path: "github.com/chromedp/cdproto", rooms: []string{"server/panel/paneltest"}, tests: []string{"server/panel/..."}},
+		{path: "github.com/yuin/goldmark", rooms: []string{"server/docs"}},
+		{path: "github.com/goccy/go-yaml", rooms: []string{"server/openapi"}},
+		{path: "github.com/santhosh-tekuri/jsonschema/v6", rooms: []string{"server/openapi/openapitest"}, tests: []string{"server/openapi"}},
 		{path: "github.com/mccutchen/go-httpbin/v2", tests: []string{"fixtures/..."}},
 	}
 }

@@ -11,10 +11,11 @@ import (
 
 	"dochook/doctype/record"
 	"dochook/migrations"
+	"dochook/server/docs"
 	"dochook/server/graph"
+	"dochook/server/openapi"
 	"dochook/server/rest"
 	"dochook/server/rest/bulk"
-	"dochook/server/rest/collection"
 	"dochook/server/rest/export"
 	"dochook/server/rest/replays"
 	"dochook/server/rest/scraping"
@@ -47,6 +48,8 @@ type handlers struct {
 	replays  *replays.Handlers
 	graph    *graph.Handler
 	export   *export.Handlers
+	openapi  *openapi.Handlers
+	docs     *docs.Handlers
 }
 
 // table is every route of the service.
@@ -62,6 +65,13 @@ func (a *App) table(h *handlers) []route {
 		{"GET", "/healthz", web.Public, read, h.Healthz},
 		{"GET", "/readyz", web.Public, read, h.Readyz},
 		{"GET", "/metrics", a.metricsAccess(), read, a.metrics.Serve},
+		{"GET", "/openapi.json", web.Public, read, h.openapi.Document},
+		{"HEAD", "/openapi.json", web.Public, read, h.openapi.Document},
+		{"GET", "/docs/api", web.Public, read, h.openapi.Page},
+		{"GET", "/docs/api.css", web.Public, read, h.openapi.Stylesheet},
+		{"GET", "/docs", web.Public, read, h.docs.Index},
+		{"GET", "/docs/:page", web.Public, read, h.docs.Page},
+		{"GET", "/llms.txt", web.Public, read, h.docs.LLMs},
 
 		{"POST", "/api/ingest/:doctype", web.Writer, bulk, h.Ingest},
 		{"GET", "/api/events", web.Reader, stream, h.Events},
@@ -136,24 +146,27 @@ func (a *App) handlers() *handlers {
 	intake := bulk.New(a.Documents, a.Jobs, bulk.Options{Page: a.page})
 	return &handlers{
 		Handlers: rest.New(rest.Services{
-			Services: collection.Services{
-				Documents: a.Documents, Webhooks: a.Webhooks, Ledger: a.Ledger, Couriers: a.Couriers, Keys: a.Keys,
-				Scrapers: a.Scrapers, Jobs: a.Jobs,
-			},
-			Bulk:   intake,
-			Schema: func(ctx context.Context) error { return migrations.Check(ctx, a.db) },
+			Services: a.services(),
+			Bulk:     intake,
+			Schema:   func(ctx context.Context) error { return migrations.Check(ctx, a.db) },
 		}, rest.Options{Version: a.config.Version, Feed: a.feed}),
 		replays:  replays.New(a.Replays),
 		scraping: scraping.New(scraping.Services{Scrapers: a.Scrapers, Jobs: a.Jobs, Bulk: intake}, scraping.Options{BaseURL: a.config.PublicURL}),
 		graph:    graph.New(graph.Services{Webhooks: a.Webhooks, Scrapers: a.Scrapers}, graph.Options{Logger: a.log}),
 		export:   export.New(a.Ledger),
+		openapi:  openapi.New(openapi.Options{Version: a.config.Version}),
+		docs:     docs.New(docs.Options{BaseURL: a.config.PublicURL}),
 	}
 }
 
 // routes is the router. Paths stay escaped up to the handlers: the router's own
 // unescaping would make a blank of a plus sign and lose which slashes belong to
 // a name.
-func (a *App) routes() http.Handler {
+func (a *App) routes() (http.Handler, error) {
+	panel, err := a.panel()
+	if err != nil {
+		return nil, err
+	}
 	gin.SetMode(gin.ReleaseMode) // the other mode writes to standard output
 	e := gin.New()
 	e.UseEscapedPath = true
@@ -169,8 +182,7 @@ func (a *App) routes() http.Handler {
 		log = slog.New(trace.Handler(log.Handler()))
 	}
 	r := web.NewResponder(a.Keys, web.Options{Logger: log})
-	e.NoRoute(r.NoRoute())
-	e.NoMethod(r.NoMethod())
+	panel.mount(e, r)
 	for _, row := range a.table(a.handlers()) {
 		handler := r.Route(row.access, row.limits, row.handle)
 		e.Handle(row.method, row.path, handler)
@@ -178,5 +190,5 @@ func (a *App) routes() http.Handler {
 			e.Handle(row.method, row.path+"/", handler)
 		}
 	}
-	return e
+	return e, nil
 }

@@ -33,7 +33,11 @@ func newApp(t *testing.T, db *migrations.DB) *App {
 // what, and what it may cost.
 func TestRoutes(t *testing.T) {
 	app := newApp(t, dbtest.New(t, dbtest.SQLite))
-	rows := app.table(app.handlers())
+	panel, err := app.panel()
+	if err != nil {
+		t.Fatal(err)
+	}
+	rows := append(app.table(app.handlers()), panel.all()...)
 	lines := make([]string, 0, len(rows))
 	for _, r := range rows {
 		limit := fmt.Sprintf("%d KiB", r.limits.Body>>10)

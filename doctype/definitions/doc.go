@@ -1,2 +1,2 @@
-// Package definitions keeps compiled DocTypes for a while, so that not every write reads its own.
+// Package definitions reads and writes stored DocTypes, and keeps compiled ones for a while, so that not every write reads its own.
 package definitions

@@ -96,6 +96,11 @@ func (s *Service) Update(ctx context.Context, name string, p Patch) (Key, error)
 			return err
 		}
 		k.Modified, k.ModifiedBy = s.stamp(), orAdmin(p.ModifiedBy)
+		if !k.Enabled {
+			if err := endSessions(ctx, tx, name); err != nil {
+				return err
+			}
+		}
 		return save(ctx, tx, k)
 	})
 	if err != nil {
@@ -116,6 +121,9 @@ func (s *Service) Revoke(ctx context.Context, name string) error {
 			return err
 		}
 		if err := guardLastAdmin(ctx, tx, old, false); err != nil {
+			return err
+		}
+		if err := endSessions(ctx, tx, name); err != nil {
 			return err
 		}
 		return exec(ctx, tx, "revoke", "DELETE FROM api_keys WHERE name = ?", name)

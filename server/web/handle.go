@@ -45,6 +45,10 @@ type Options struct {
 	// being counted, so a forgotten scraper with an old key does not lock out
 	// its neighbours.
 	Failures Rate
+	// Typed limits the wrong tokens that people type in from one address; zero
+	// is one in five seconds, 10 at once. AllTyped is the same for all addresses
+	// together; zero is 10 a second, 100 at once.
+	Typed, AllTyped Rate
 	// TrustProxy takes the client's address from gin.Context.ClientIP, which
 	// believes the proxies the engine trusts; otherwise it is the peer's.
 	TrustProxy bool
@@ -58,6 +62,9 @@ type Responder struct {
 	perKey     *limiter[string]
 	perAddress *limiter[addressKey]
 	logins     *logins
+	typed      *logins // of people, in a form
+	allTyped   *limiter[struct{}]
+	face       *Face // nil: the JSON API
 }
 
 // NewResponder returns a Responder that asks auth for keys. It starts nothing.
@@ -75,6 +82,8 @@ func NewResponder(auth Authenticator, o Options) *Responder {
 		perKey:     newLimiter[string](o.PerKey.or(Rate{PerSecond: 10_000, Burst: 20_000}), o.Now),
 		perAddress: newLimiter[addressKey](o.PerAddress.or(Rate{PerSecond: 100, Burst: 200}), o.Now),
 		logins:     newLogins(o.Failures.or(Rate{PerSecond: 5, Burst: 50}), o.Now),
+		typed:      newLogins(o.Typed.or(Rate{PerSecond: 0.2, Burst: 10}), o.Now),
+		allTyped:   newLimiter[struct{}](o.AllTyped.or(Rate{PerSecond: 10, Burst: 100}), o.Now),
 	}
 }
 
@@ -114,8 +123,11 @@ func (r *Responder) NoMethod() gin.HandlerFunc {
 }
 
 // bare is a route without Limits: no body is read, so its length is no reason
-// to refuse it.
+// to refuse it. People have to sign in to learn what there is.
 func (r *Responder) bare(h Handler) gin.HandlerFunc {
+	if r.face != nil {
+		return r.Handle(h, r.Require(Reader))
+	}
 	return r.Handle(h, r.Require(Public))
 }
 
@@ -207,12 +219,25 @@ func (r *Responder) finish(c *gin.Context, in *incoming, err error) {
 		default:
 			// Refused by writers without deadlines.
 			_ = in.body.ctl.SetWriteDeadline(time.Now().Add(defaultIdle))
-			if werr := writeProblem(c, p, in.id); werr != nil {
+			if werr := r.answer(c, p, in.id); werr != nil {
 				err = errors.Join(err, werr)
 			}
 		}
 	}
 	r.logRequest(c, in, outcome{err: err, problem: p, late: late})
+}
+
+// answer tells the problem in the way of the face.
+func (r *Responder) answer(c *gin.Context, p Problem, requestID string) error {
+	prepare(c, p)
+	if r.face != nil {
+		return r.face.Answer(c, p)
+	}
+	if p.Status == http.StatusUnauthorized {
+		// Not Basic: browsers would ask the user of every page that calls us.
+		c.Header("WWW-Authenticate", `Bearer realm="dochook"`)
+	}
+	return Raw(c, p.Status, ErrorBody(p, requestID))
 }
 
 // clientGone reports whether the client hung up. A server that ends its

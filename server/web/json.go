@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"maps"
-	"net/http"
 	"strconv"
 	"strings"
 	"time"
@@ -85,20 +84,15 @@ func mustText(v any) string {
 	return string(out)
 }
 
-// writeProblem answers with the problem. Headers a handler set for the answer
-// it did not give go away.
-func writeProblem(c *gin.Context, p Problem, requestID string) error {
+// prepare makes the headers of an answer with a problem. Those a handler set for
+// the answer it did not give go away.
+func prepare(c *gin.Context, p Problem) {
 	h := c.Writer.Header()
 	for _, name := range []string{"Content-Encoding", "Etag", "Last-Modified", "Content-Disposition"} {
 		h.Del(name)
 	}
 	h.Set("Cache-Control", "no-store")
-	if p.Status == http.StatusUnauthorized {
-		// Not Basic: browsers would ask the user of every page that calls us.
-		h.Set("WWW-Authenticate", `Bearer realm="dochook"`)
-	}
 	if p.RetryAfter > 0 {
 		h.Set("Retry-After", strconv.FormatInt(int64((p.RetryAfter+time.Second-1)/time.Second), 10))
 	}
-	return Raw(c, p.Status, ErrorBody(p, requestID))
 }

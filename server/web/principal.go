@@ -105,6 +105,9 @@ func (r *Responder) Require(a Access) Middleware {
 }
 
 func (r *Responder) admit(c *gin.Context, a Access) error {
+	if r.face != nil {
+		return r.admitFace(c, a)
+	}
 	address := addressOf(r.remote(c))
 	token, found, err := "", false, error(nil)
 	if a != Public {

@@ -111,6 +111,22 @@ func (l *limiter[K]) take(k K) (time.Duration, bool) {
 	return 0, true
 }
 
+// peek is take that leaves the token where it is.
+func (l *limiter[K]) peek(k K) (time.Duration, bool) {
+	if l.rate.PerSecond < 0 {
+		return 0, true
+	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if left := l.buckets.get(k).left(l.rate, l.now()); left < 1 {
+		return wait(left, l.rate), false
+	}
+	return 0, true
+}
+
+// everybody is counted together.
+var everybody = struct{}{}
+
 // addressKey is what addresses are counted by: an IPv4 address, or the /64 an
 // IPv6 address lies in, since one host may use all of it.
 type addressKey netip.Addr
