@@ -101,8 +101,12 @@ func house() []room {
 		{folder: "server/panel/session", may: []string{"doctype", "server/access", "server/panel/page", "server/web"}},
 		{folder: "server/panel/keys", may: []string{"doctype", "server/access", "server/panel/page", "server/web"}},
 		{folder: "server/panel/system", may: []string{"migrations", "server/panel/page", "server/web"}},
-		{folder: "server/panel/documents", may: []string{"doctype/...", "server/access", "server/panel/documents/...", "server/panel/page", "server/rest/bulk", "server/rest/collection", "server/web"}},
+		{folder: "server/panel/doctypes", may: []string{
+			"doctype", "doctype/documents", "doctype/query", "doctype/record", "server/access", "server/panel/documents/browse", "server/panel/documents/literal", "server/panel/page", "server/rest/collection", "server/web",
+		}},
+		{folder: "server/panel/documents", may: []string{"doctype/...", "server/panel/documents/...", "server/panel/page", "server/rest/bulk", "server/rest/collection", "server/web"}},
 		{folder: "server/panel/documents/browse", may: []string{"doctype", "doctype/query"}},
+		{folder: "server/panel/documents/literal", may: []string{"doctype/record"}},
 		{folder: "server/panel/documents/diff", may: []string{"doctype/record"}},
 		{folder: "server/panel/overview", may: []string{"doctype/...", "hooks/...", "server/access", "server/panel/page", "server/rest/collection", "server/rest/feed", "server/web"}},
 		{folder: "server/panel/deliveries", may: []string{

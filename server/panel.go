@@ -6,6 +6,7 @@ import (
 	"dochook/hooks/activity"
 	"dochook/hooks/requestlog"
 	"dochook/server/panel/deliveries"
+	"dochook/server/panel/doctypes"
 	"dochook/server/panel/documents"
 	"dochook/server/panel/keys"
 	"dochook/server/panel/overview"
@@ -54,6 +55,7 @@ func (a *App) panel() (*panel, error) {
 			return webhooks.New(webhooks.Sources{Set: set, Activity: activity.New(a.db), Runs: a.Replays}, pages, webhooks.Options{})
 		},
 		func() (journey, error) { return deliveries.New(set, requestlog.New(a.db), a.Replays, pages) },
+		func() (journey, error) { return doctypes.New(set, pages) },
 		func() (journey, error) {
 			return documents.New(set, bulk.New(a.Documents, a.Jobs, bulk.Options{Page: a.page}), pages)
 		},

@@ -1,7 +1,8 @@
-package documents
+package doctypes
 
 import (
 	"context"
+	"embed"
 	"net/http"
 	"net/url"
 	"time"
@@ -18,8 +19,45 @@ import (
 	"dochook/server/web"
 )
 
-// docTypeRow is a DocType as the list shows it.
-type docTypeRow struct {
+//go:embed all:templates assets
+var templates embed.FS
+
+// section is that of the navigation.
+const section = "documents"
+
+// Pages are the pages about DocTypes.
+type Pages struct {
+	set   *collection.Set
+	pages *page.Set
+}
+
+// New returns Pages; it starts nothing.
+func New(set *collection.Set, pages *page.Set) (*Pages, error) {
+	return &Pages{set, pages}, pages.Add("doctypes", templates)
+}
+
+// Routes are those of the pages. Readers see the list; definitions are for admins.
+func (p *Pages) Routes() []page.Route {
+	one := home() + "/doctype/:doctype"
+	return []page.Route{
+		page.Get(home(), web.Reader, p.list),
+		page.Get(page.Path("documents", "new"), web.Admin, p.blank),
+		page.Post(page.Path("documents", "new"), web.Admin, p.create),
+		page.Get(one+"/edit", web.Admin, p.edit),
+		page.Post(one+"/edit", web.Admin, p.save),
+		page.Post(one+"/delete", web.Admin, p.remove),
+	}
+}
+
+func home() string { return page.Path("documents") }
+
+// documentsPath is the list of a DocType's documents, or what is below it.
+func documentsPath(docType string, more ...string) string {
+	return page.Path(append([]string{"documents", "doctype", docType}, more...)...)
+}
+
+// row is a DocType as the list shows it.
+type row struct {
 	documents.Stored
 
 	Allowed  bool // the key may look into it
@@ -29,11 +67,11 @@ type docTypeRow struct {
 	Webhooks int
 }
 
-const docTypesOnPage = 50
+const onPage = 50
 
-func (p *Pages) docTypes(c *gin.Context) error {
+func (p *Pages) list(c *gin.Context) error {
 	ctx := c.Request.Context()
-	pager := page.NewPager(c, docTypesOnPage)
+	pager := page.NewPager(c, onPage)
 	stored, err := p.set.Documents.DocTypes(ctx, query.Query{Order: []query.Order{{Field: "name"}}, Start: pager.Offset(), Limit: pager.Size})
 	if err != nil {
 		return err
@@ -46,17 +84,17 @@ func (p *Pages) docTypes(c *gin.Context) error {
 	if err != nil {
 		return err
 	}
-	rows := make([]docTypeRow, len(stored))
+	rows := make([]row, len(stored))
 	for i := range stored {
-		rows[i] = docTypeRow{Stored: stored[i], Webhooks: hooks[stored[i].Name], Allowed: web.CheckDocType(ctx, stored[i].Name) == nil}
+		rows[i] = row{Stored: stored[i], Webhooks: hooks[stored[i].Name], Allowed: web.CheckDocType(ctx, stored[i].Name) == nil}
 		if rows[i].Allowed {
 			if err := p.measure(ctx, &rows[i]); err != nil {
 				return err
 			}
 		}
 	}
-	return p.pages.Render(c, http.StatusOK, "documents/doctypes", page.View{Title: "Documents", Data: struct {
-		Rows  []docTypeRow
+	return p.pages.Render(c, http.StatusOK, "doctypes/list", page.View{Title: "Documents", Section: section, Data: struct {
+		Rows  []row
 		Pager *page.Pager
 	}{rows, pager}})
 }
@@ -78,23 +116,26 @@ func (p *Pages) webhooks(ctx context.Context) (map[string]int, error) {
 }
 
 // measure finds how many documents there are, and when one last changed.
-func (p *Pages) measure(ctx context.Context, row *docTypeRow) (err error) {
-	list := p.living(row.Name)
+func (p *Pages) measure(ctx context.Context, r *row) (err error) {
+	list := func(ctx context.Context, q query.Query) ([]doctype.Document, error) {
+		return p.set.Documents.List(ctx, r.Name, q)
+	}
+	count := func(ctx context.Context, q query.Query) (int64, error) { return p.set.Documents.Count(ctx, r.Name, q) }
 	newest, err := list(ctx, query.Query{Order: []query.Order{{Field: "modified", Desc: true}}, Limit: 1})
 	if err != nil || len(newest) == 0 {
 		return err
 	}
-	row.Last = newest[0].Modified
-	row.Count, row.More, err = browse.Count(ctx, list, p.counter(row.Name))
+	r.Last = newest[0].Modified
+	r.Count, r.More, err = browse.Count(ctx, list, count)
 	return err
 }
 
-func (p *Pages) newDocType(c *gin.Context) error {
+func (p *Pages) blank(c *gin.Context) error {
 	form := page.NewForm(url.Values{"open": {"1"}, "track_changes": {"1"}, "naming": {"field"}, "rows": {"3"}})
 	return p.definition(c, form, nil)
 }
 
-func (p *Pages) createDocType(c *gin.Context) error {
+func (p *Pages) create(c *gin.Context) error {
 	form, err := page.Submitted(c)
 	if err != nil {
 		return err
@@ -114,21 +155,22 @@ func (p *Pages) createDocType(c *gin.Context) error {
 	if err != nil {
 		return err
 	}
-	return page.Redirect(c, docTypePath(form.Get("name")), page.Done("Made the DocType "+form.Get("name")+"."))
+	return page.Redirect(c, documentsPath(form.Get("name")), page.Done("Made the DocType "+form.Get("name")+"."))
 }
 
 // definition shows the form of a new DocType, or with a stored one that of a
 // change.
 func (p *Pages) definition(c *gin.Context, form *page.Form, stored *documents.Stored) error {
-	v := page.View{Title: "New DocType", Crumbs: crumbs(""), Form: form}
+	v := page.View{Title: "New DocType", Section: section, Crumbs: []page.Crumb{{Title: "Documents", URL: home()}}, Form: form}
 	if stored != nil {
-		v.Title, v.Crumbs = "Definition of "+stored.Name, crumbs(stored.Name)
+		v.Title = "Definition of " + stored.Name
+		v.Crumbs = append(v.Crumbs, page.Crumb{Title: stored.Name, URL: documentsPath(stored.Name)})
 	}
 	v.Data = definitionView{Stored: stored, Rows: rowNumbers(form), Types: fieldtypes(), Rules: rules(), Namings: namings(), Zero: brakeChoices("hold"), Nameless: brakeChoices("allow")}
-	return p.pages.Render(c, form.Status(), "documents/definition", v)
+	return p.pages.Render(c, form.Status(), "doctypes/definition", v)
 }
 
-func (p *Pages) editDocType(c *gin.Context) error {
+func (p *Pages) edit(c *gin.Context) error {
 	stored, err := p.stored(c)
 	if err != nil {
 		return err
@@ -144,7 +186,7 @@ func (p *Pages) stored(c *gin.Context) (documents.Stored, error) {
 	return p.set.Documents.DocType(c.Request.Context(), name)
 }
 
-func (p *Pages) saveDocType(c *gin.Context) error {
+func (p *Pages) save(c *gin.Context) error {
 	stored, err := p.stored(c)
 	if err != nil {
 		return err
@@ -168,10 +210,10 @@ func (p *Pages) saveDocType(c *gin.Context) error {
 	if err != nil {
 		return err
 	}
-	return page.Redirect(c, docTypePath(stored.Name), page.Done("Saved the definition."))
+	return page.Redirect(c, documentsPath(stored.Name), page.Done("Saved the definition."))
 }
 
-func (p *Pages) deleteDocType(c *gin.Context) error {
+func (p *Pages) remove(c *gin.Context) error {
 	stored, err := p.stored(c)
 	if err != nil {
 		return err
@@ -183,10 +225,10 @@ func (p *Pages) deleteDocType(c *gin.Context) error {
 	}
 	err = col.Delete(ctx, stored.Name)
 	if err == nil {
-		return page.Redirect(c, page.Path("documents"), page.Done("Deleted the DocType "+stored.Name+"."))
+		return page.Redirect(c, home(), page.Done("Deleted the DocType "+stored.Name+"."))
 	}
 	if said := web.Classify(err); said.Code == "immutable" { // it has documents
-		return page.Redirect(c, docTypePath(stored.Name, "edit"), &page.Flash{Tone: "bad", Text: said.Message})
+		return page.Redirect(c, documentsPath(stored.Name, "edit"), &page.Flash{Tone: "bad", Text: said.Message})
 	}
 	return err
 }

@@ -6,7 +6,6 @@ import (
 	"net/http"
 	"net/url"
 	"os"
-	"regexp"
 	"strings"
 	"testing"
 
@@ -49,37 +48,6 @@ func quoted(t *testing.T, text string) string {
 	return string(out)
 }
 
-var (
-	hiddenField = regexp.MustCompile(`<input type="hidden" name="([^"]+)" value="([^"]*)">`)
-	textField   = regexp.MustCompile(`<input id="[^"]*" name="([^"]+)" type="text" value="([^"]*)"`)
-	longField   = regexp.MustCompile(`(?s)<textarea id="[^"]*" name="([^"]+)"[^>]*>\n(.*?)</textarea>`)
-	selectField = regexp.MustCompile(`(?s)<select id="[^"]*" name="([^"]+)".*?</select>`)
-	chosen      = regexp.MustCompile(`<option value="([^"]*)" selected>`)
-)
-
-// formOf is what a browser would post of the forms of a page if nobody typed.
-func formOf(body string) url.Values {
-	out := url.Values{}
-	for _, expression := range []*regexp.Regexp{hiddenField, textField, longField} {
-		for _, m := range expression.FindAllStringSubmatch(body, -1) {
-			if m[1] != "csrf" {
-				out.Set(m[1], unescape(m[2]))
-			}
-		}
-	}
-	for _, m := range selectField.FindAllStringSubmatch(body, -1) {
-		out.Set(m[1], "")
-		if c := chosen.FindStringSubmatch(m[0]); c != nil {
-			out.Set(m[1], unescape(c[1]))
-		}
-	}
-	return out
-}
-
-func unescape(s string) string {
-	return strings.NewReplacer("&lt;", "<", "&gt;", ">", "&#34;", `"`, "&#39;", "'", "&amp;", "&", "&#43;", "+", "&#96;", "`").Replace(s)
-}
-
 // field is the number of the row in which a member is edited.
 func field(t *testing.T, form url.Values, name string) string {
 	t.Helper()
@@ -101,24 +69,12 @@ func stored(t *testing.T, s *paneltest.Site, name string) string {
 	return string(d.Record)
 }
 
-func want(t *testing.T, r paneltest.Reply, status int, texts ...string) {
-	t.Helper()
-	if r.Status != status {
-		t.Fatalf("status %d, want %d: %s", r.Status, status, r.Body)
-	}
-	for _, text := range texts {
-		if !strings.Contains(unescape(r.Body), text) {
-			t.Fatalf("no %q in %s", text, r.Body)
-		}
-	}
-}
-
 func TestEdit(t *testing.T) {
 	s := site(t)
 	record := `{"sku":"a/1","price":2500.0,"big":12345678901234567890.10,"about":"one\r\ntwo","stock":3,"new":1,"colour":"red","name":"own","nested":{"b":1.50,"a":[]},"gone":null}`
 	s.Ingest(t, "Product", record)
 	c := s.SignIn(t, "writer")
-	form := formOf(c.Get(t, doc("a/1")).Body)
+	form := c.Get(t, doc("a/1")).Form()
 
 	// What nobody touched is not written.
 	r := c.Post(t, doc("a/1"), form)
@@ -148,7 +104,7 @@ func TestEdit(t *testing.T) {
 	// The form was read before that: somebody else came in between.
 	form.Set(field(t, form, "stock"), "4")
 	r = c.Post(t, doc("a/1"), form)
-	want(t, r, page.Invalid, "modified after you opened it", "Save all the same", `value="4"`)
+	r.Want(t, page.Invalid, "modified after you opened it", "Save all the same", `value="4"`)
 	form.Set("force", "1")
 	if r = c.Post(t, doc("a/1"), form); r.Status != http.StatusSeeOther {
 		t.Fatalf("%d: %s", r.Status, r.Body)
@@ -162,18 +118,18 @@ func TestEditMistakes(t *testing.T) {
 	s := site(t)
 	s.Ingest(t, "Product", `{"sku":"a","price":1,"nested":[1]}`)
 	c := s.SignIn(t, "writer")
-	form := formOf(c.Get(t, doc("a")).Body)
+	form := c.Get(t, doc("a")).Form()
 	nested, stock := field(t, form, "nested"), field(t, form, "stock")
 	form.Set(nested, `1,"price":2`)
 	form.Set(stock, "many")
 	r := c.Post(t, doc("a"), form)
-	want(t, r, page.Invalid, "this is not JSON", `1,"price":2`, `value="many"`, `<a href="#f-`+strings.ReplaceAll(nested, ".", "-"))
+	r.Want(t, page.Invalid, "this is not JSON", `1,"price":2`, `value="many"`, `<a href="#f-`+strings.ReplaceAll(nested, ".", "-"))
 	form.Set(nested, "[1]")
 	r = c.Post(t, doc("a"), form)
-	want(t, r, page.Invalid, "must be a whole number", `value="many"`, `id="f-`+strings.ReplaceAll(stock, ".", "-")+`-error"`)
+	r.Want(t, page.Invalid, "must be a whole number", `value="many"`, `id="f-`+strings.ReplaceAll(stock, ".", "-")+`-error"`)
 	form.Set(stock, "")
 	form.Set(field(t, form, "sku"), "b")
-	want(t, c.Post(t, doc("a"), form), page.Invalid, "sku cannot change")
+	c.Post(t, doc("a"), form).Want(t, page.Invalid, "sku cannot change")
 	if got := stored(t, s, "a"); got != `{"sku":"a","price":1,"nested":[1]}` {
 		t.Fatal(got)
 	}
@@ -189,13 +145,13 @@ func TestHistory(t *testing.T) {
 	}
 	c := s.SignIn(t, "writer")
 	r := c.Get(t, doc("a", "history"))
-	want(t, r, http.StatusOK, "variants[1].price", "<del><bdi>6</bdi></del>", "<ins><bdi>7.50</bdi></ins>", "extra", "Version 2")
-	form := formOf(r.Body)
+	r.Want(t, http.StatusOK, "variants[1].price", "<del><bdi>6</bdi></del>", "<ins><bdi>7.50</bdi></ins>", "extra", "Version 2")
+	form := r.Form()
 	if form.Get("pos") == "" {
 		t.Fatal("there is no way back to version 1")
 	}
-	want(t, c.Get(t, doc("a", "json")+"?pos="+form.Get("pos")), http.StatusOK, "Version 1", `"price": 1`)
-	want(t, c.Get(t, doc("a", "json")+"?pos=999999"), http.StatusNotFound)
+	c.Get(t, doc("a", "json")+"?pos="+form.Get("pos")).Want(t, http.StatusOK, "Version 1", `"price": 1`)
+	c.Get(t, doc("a", "json")+"?pos=999999").Want(t, http.StatusNotFound)
 
 	// Back to what it was: also a member that came later goes.
 	if r = c.Post(t, doc("a", "version"), url.Values{"pos": {form.Get("pos")}}); r.Status != http.StatusSeeOther {
@@ -209,35 +165,35 @@ func TestHistory(t *testing.T) {
 	if r = c.Post(t, doc("a", "delete"), nil); r.Status != http.StatusSeeOther {
 		t.Fatal(r.Status)
 	}
-	want(t, c.Get(t, doc("a")), http.StatusOK, "This is how it was last", "Restore")
-	want(t, c.Get(t, products), http.StatusOK, "No documents yet")
-	want(t, c.Get(t, products+"?state=deleted"), http.StatusOK, doc("a"))
-	want(t, c.Get(t, doc("a", "history")), http.StatusOK, "on_trash")
+	c.Get(t, doc("a")).Want(t, http.StatusOK, "This is how it was last", "Restore")
+	c.Get(t, products).Want(t, http.StatusOK, "No documents yet")
+	c.Get(t, products+"?state=deleted").Want(t, http.StatusOK, doc("a"))
+	c.Get(t, doc("a", "history")).Want(t, http.StatusOK, "on_trash")
 	if r = c.Post(t, doc("a", "restore"), nil); r.Status != http.StatusSeeOther || stored(t, s, "a") == "" {
 		t.Fatal(r.Status)
 	}
 	if r = c.Post(t, doc("a", "restore"), nil); r.Status != http.StatusSeeOther { // it is not deleted: told on its page
 		t.Fatal(r.Status, r.Body)
 	}
-	want(t, c.Get(t, r.Location()), http.StatusOK, "is not trashed")
+	c.Get(t, r.Location()).Want(t, http.StatusOK, "is not trashed")
 }
 
 func TestReplace(t *testing.T) {
 	s := site(t)
 	s.Ingest(t, "Product", `{"sku":"a","price":1.00,"extra":[1]}`)
 	c := s.SignIn(t, "writer")
-	form := formOf(c.Get(t, doc("a", "json")).Body)
+	form := c.Get(t, doc("a", "json")).Form()
 	typed := `{"sku":"a","price":1.10`
 	form.Set("json", typed)
-	want(t, c.Post(t, doc("a", "json"), form), page.Invalid, typed, `aria-invalid="true"`)
+	c.Post(t, doc("a", "json"), form).Want(t, page.Invalid, typed, `aria-invalid="true"`)
 	form.Set("json", `{"sku":"b"}`)
-	want(t, c.Post(t, doc("a", "json"), form), page.Invalid, "sku cannot change")
+	c.Post(t, doc("a", "json"), form).Want(t, page.Invalid, "sku cannot change")
 	form.Set("json", `{"sku":"a","price":1.10}`)
 	if r := c.Post(t, doc("a", "json"), form); r.Status != http.StatusSeeOther {
 		t.Fatal(r.Status, r.Body)
 	}
 	form.Set("json", `{"sku":"a","price":9.10}`)
-	want(t, c.Post(t, doc("a", "json"), form), page.Invalid, "Save all the same")
+	c.Post(t, doc("a", "json"), form).Want(t, page.Invalid, "Save all the same")
 	if got := stored(t, s, "a"); got != `{"sku":"a","price":1.00,"extra":[1]}` && got != `{"sku":"a","price":1.10}` {
 		t.Fatal(got)
 	}
@@ -247,12 +203,12 @@ func TestNew(t *testing.T) {
 	s := site(t)
 	s.Insert(t, "DocType", `{"name":"Note","autoname":"prompt"}`, "DocType", `{"name":"Chance"}`, "DocType", `{"name":"Free","autoname":"field:id"}`)
 	c := s.SignIn(t, "writer")
-	form := formOf(c.Get(t, products+"/new").Body)
+	form := c.Get(t, products+"/new").Form()
 	form.Set(field(t, form, "sku"), "x 1")
 	form.Set(field(t, form, "price"), "9.90")
 	form.Set(field(t, form, "new"), "yes")
 	form.Set(field(t, form, "colour"), "green")
-	want(t, c.Post(t, products+"/new", form), page.Invalid, "must be one of red, blue", `value="x 1"`)
+	c.Post(t, products+"/new", form).Want(t, page.Invalid, "must be one of red, blue", `value="x 1"`)
 	form.Set(field(t, form, "colour"), "blue")
 	r := c.Post(t, products+"/new", form)
 	if r.Status != http.StatusSeeOther || r.Location() != doc("x 1") {
@@ -261,9 +217,9 @@ func TestNew(t *testing.T) {
 	if got := stored(t, s, "x 1"); got != `{"sku":"x 1","price":9.90,"new":true,"colour":"blue"}` {
 		t.Fatal(got)
 	}
-	want(t, c.Post(t, products+"/new", form), page.Invalid, "already exists")
+	c.Post(t, products+"/new", form).Want(t, page.Invalid, "already exists")
 	asJSON := products + "/new?as=json"
-	want(t, c.Post(t, asJSON, url.Values{"json": {`{"sku":`}}), page.Invalid, `{"sku":`, `id="f-json-error"`)
+	c.Post(t, asJSON, url.Values{"json": {`{"sku":`}}).Want(t, page.Invalid, `{"sku":`, `id="f-json-error"`)
 	if r = c.Post(t, asJSON, url.Values{"json": {`{"sku":"y","n":1.0}`}}); r.Location() != doc("y") || stored(t, s, "y") != `{"sku":"y","n":1.0}` {
 		t.Fatal(r.Status, r.Body)
 	}
@@ -271,7 +227,7 @@ func TestNew(t *testing.T) {
 		page.Path("documents", "doctype", "Note", "new"): {"name": "../a?b"},
 		page.Path("documents", "doctype", "Free", "new"): {"v.0": `"é/ü"`},
 	} {
-		form = formOf(c.Get(t, path).Body)
+		form = c.Get(t, path).Form()
 		for key, value := range set {
 			form.Set(key, value)
 		}
@@ -279,16 +235,16 @@ func TestNew(t *testing.T) {
 		if r.Status != http.StatusSeeOther {
 			t.Fatal(path, r.Status, r.Body)
 		}
-		want(t, c.Get(t, r.Location()), http.StatusOK)
+		c.Get(t, r.Location()).Want(t, http.StatusOK)
 	}
 	path := page.Path("documents", "doctype", "Chance", "new")
-	form = formOf(c.Get(t, path).Body)
+	form = c.Get(t, path).Form()
 	form.Set("n.0", "owner")
 	form.Set("v.0", "5")
 	if r = c.Post(t, path, form); r.Status != http.StatusSeeOther {
 		t.Fatal(r.Status, r.Body)
 	}
-	want(t, c.Get(t, r.Location()+"/json"), http.StatusOK, `"owner": 5`)
+	c.Get(t, r.Location()+"/json").Want(t, http.StatusOK, `"owner": 5`)
 }
 
 func TestRoles(t *testing.T) {
@@ -298,10 +254,7 @@ func TestRoles(t *testing.T) {
 	s.Ingest(t, "Private", `{"sku":"p"}`)
 	private := "/app/documents/doctype/Private"
 	gets := map[string]map[string]int{
-		"/app/documents":                 {"admin": 200, "writer": 200, "limited": 200, "reader": 200, "": 303},
-		"/app/documents/new":             {"admin": 200, "writer": 403, "limited": 403, "reader": 403, "": 303},
 		products:                         {"admin": 200, "writer": 200, "limited": 200, "reader": 200, "": 303},
-		products + "/edit":               {"admin": 200, "writer": 403, "limited": 403, "reader": 403, "": 303},
 		products + "/new":                {"admin": 200, "writer": 200, "limited": 200, "reader": 403, "": 303},
 		products + "/import":             {"admin": 200, "writer": 200, "limited": 200, "reader": 403, "": 303},
 		doc("a"):                         {"admin": 200, "writer": 200, "limited": 200, "reader": 200, "": 303},
@@ -314,9 +267,6 @@ func TestRoles(t *testing.T) {
 		"/app/documents/doctype/None":    {"admin": 404, "writer": 404, "limited": 403, "reader": 404, "": 303},
 	}
 	posts := map[string]map[string]int{
-		"/app/documents/new":       {"writer": 403, "limited": 403, "reader": 403, "": 401},
-		products + "/edit":         {"writer": 403, "limited": 403, "reader": 403, "": 401},
-		products + "/delete":       {"writer": 403, "limited": 403, "reader": 403, "": 401},
 		products + "/new":          {"reader": 403, "": 401},
 		products + "/import":       {"reader": 403, "": 401},
 		doc("a"):                   {"reader": 403, "": 401},
@@ -346,10 +296,6 @@ func TestRoles(t *testing.T) {
 			}
 		}
 	}
-	c := s.SignIn(t, "limited")
-	if body := c.Get(t, "/app/documents").Body; strings.Contains(body, `href="`+private) || !strings.Contains(body, "not for this key") {
-		t.Error("a limited key is shown the way to what it may not see")
-	}
 	if body := s.SignIn(t, "reader").Get(t, doc("a")).Body; strings.Contains(body, `<form method="post" action="`+doc("a")) {
 		t.Error("a reader gets a form to change a document")
 	}
@@ -368,8 +314,8 @@ func TestHostile(t *testing.T) {
 	one := page.Path("documents", "doctype", "Bad", "doc", name)
 	q := url.QueryEscape(name)
 	for _, path := range []string{
-		"/app/documents", bad, bad + "?q=" + q, bad + "?field=" + q + "&op=%3D&value=" + q, bad + "?sort=" + q, bad + "?columns=" + q, bad + "?at=" + q, bad + "?state=deleted&q=" + q,
-		bad + "/edit", bad + "/new", bad + "/import", one, one + "/json", one + "/history", one + "/json?pos=" + q,
+		bad, bad + "?q=" + q, bad + "?field=" + q + "&op=%3D&value=" + q, bad + "?sort=" + q, bad + "?columns=" + q, bad + "?at=" + q, bad + "?state=deleted&q=" + q,
+		bad + "/new", bad + "/import", one, one + "/json", one + "/history", one + "/json?pos=" + q,
 	} {
 		r := c.Get(t, path)
 		if r.Status >= 500 || strings.Contains(r.Body, "<script>alert") || strings.Contains(r.Body, "<img src=x") {

@@ -3,6 +3,7 @@ package paneltest
 import (
 	"bufio"
 	"context"
+	"html"
 	"io"
 	"maps"
 	"net/http"
@@ -29,6 +30,48 @@ type Reply struct {
 
 // Location is where a redirect leads.
 func (r Reply) Location() string { return r.Header.Get("Location") }
+
+var (
+	hiddenField = regexp.MustCompile(`<input type="hidden" name="([^"]+)" value="([^"]*)">`)
+	textField   = regexp.MustCompile(`<input id="[^"]*" name="([^"]+)" type="text" value="([^"]*)"`)
+	longField   = regexp.MustCompile(`(?s)<textarea id="[^"]*" name="([^"]+)"[^>]*>\n(.*?)</textarea>`)
+	selectField = regexp.MustCompile(`(?s)<select id="[^"]*" name="([^"]+)".*?</select>`)
+	chosen      = regexp.MustCompile(`<option value="([^"]*)" selected>`)
+)
+
+// Form is what a browser would post of the page's forms if nobody typed: hidden
+// fields, texts and selects, but not the token nor what is ticked.
+func (r Reply) Form() url.Values {
+	out := url.Values{}
+	for _, expression := range []*regexp.Regexp{hiddenField, textField, longField} {
+		for _, m := range expression.FindAllStringSubmatch(r.Body, -1) {
+			if m[1] != "csrf" {
+				out.Set(m[1], html.UnescapeString(m[2]))
+			}
+		}
+	}
+	for _, m := range selectField.FindAllStringSubmatch(r.Body, -1) {
+		out.Set(m[1], "")
+		if c := chosen.FindStringSubmatch(m[0]); c != nil {
+			out.Set(m[1], html.UnescapeString(c[1]))
+		}
+	}
+	return out
+}
+
+// Want ends the test unless the answer has that status and, on its page, each of
+// the texts.
+func (r Reply) Want(tb testing.TB, status int, texts ...string) {
+	tb.Helper()
+	if r.Status != status {
+		tb.Fatalf("status %d, want %d: %s", r.Status, status, r.Body)
+	}
+	for _, text := range texts {
+		if !strings.Contains(html.UnescapeString(r.Body), text) {
+			tb.Fatalf("no %q in %s", text, r.Body)
+		}
+	}
+}
 
 // Guest is a client that is not signed in.
 func (s *Site) Guest(tb testing.TB) *Client {

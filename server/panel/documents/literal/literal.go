@@ -1,4 +1,3 @@
-// Package literal makes JSON of what people type into the fields of a form.
 package literal
 
 import (

@@ -109,8 +109,8 @@ for (const list of document.querySelectorAll('[data-live]')) {
 }
 
 // What has data-refresh="URL" is asked for anew while the page is looked at,
-// until an answer holds something with data-over.
-for (const part of document.querySelectorAll('[data-refresh]')) {
+// until an answer holds something with data-over. With no URL there is nothing to ask.
+for (const part of document.querySelectorAll('[data-refresh]:not([data-refresh=""])')) {
   const look = async () => {
     if (!document.hidden) {
       try {
