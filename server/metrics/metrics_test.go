@@ -183,7 +183,9 @@ func TestScrape(t *testing.T) {
 			text, got = s.scrape()
 			return got[`dochook_delivery_held{kind="webhook",webhook="failing"}`] == 3 &&
 				got[`dochook_delivery_walkers{kind="webhook",webhook="gone"}`] == 0 &&
-				got[`dochook_webhook_enabled{webhook="gone"}`] == 0 // written after its walker has stopped
+				got[`dochook_webhook_enabled{webhook="gone"}`] == 0 && // written after its walker has stopped
+				got[`dochook_delivery_in_flight{kind="webhook",webhook="fine"}`] == 0 && // walkers show themselves now and then
+				got[`dochook_delivery_consecutive_failures{kind="webhook",webhook="failing"}`] == 3
 		})
 		for sample, want := range map[string]float64{
 			`dochook_delivery_attempts_total{class="delivered",kind="webhook",webhook="fine"}`:     3,
