@@ -43,9 +43,17 @@ func (o BrowserOptions) String() string {
 	return strings.Join(words, "-")
 }
 
-// Looks are the ways to look at a page that each journey is tested in.
+// Looks are the ways to look at a page that each journey is tested in: each colour, width and script at least once, and all of their
+// combinations with DOCHOOK_LOOKS=all.
 func Looks() []BrowserOptions {
-	return []BrowserOptions{{}, {Dark: true}, {Phone: true}, {NoScript: true}, {Dark: true, Phone: true, NoScript: true}}
+	if os.Getenv("DOCHOOK_LOOKS") != "all" {
+		return []BrowserOptions{{}, {Dark: true, Phone: true}, {NoScript: true}}
+	}
+	var out []BrowserOptions
+	for i := range 8 {
+		out = append(out, BrowserOptions{Dark: i&1 > 0, Phone: i&2 > 0, NoScript: i&4 > 0})
+	}
+	return out
 }
 
 // Browser is a window of a browser of its own, without a screen. What the console
@@ -234,6 +242,12 @@ func (b *Browser) Fill(tb testing.TB, selector, text string) {
 	b.Wait(tb, selector)
 	b.set(tb, selector, "")
 	b.Do(tb, chromedp.SendKeys(chromedp.CSS(selector), text))
+}
+
+// Type types into what has the focus.
+func (b *Browser) Type(tb testing.TB, text string) {
+	tb.Helper()
+	b.Do(tb, chromedp.KeyEvent(text))
 }
 
 // Choose sets the value of a select.
