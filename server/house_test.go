@@ -132,6 +132,7 @@ func house() []room {
 
 		// A room inside server that stands above it: the verbs of the program.
 		{folder: "server/cli", may: []string{"doctype/...", "fixtures/...", "hooks/...", "migrations", "server", "server/access", "server/cli/...", "server/retention"}},
+		{folder: "server/cli/apikeys", may: []string{"fixtures/peer", "server/access", "server/cli/terminal"}},
 		{folder: "server/cli/place", may: []string{
 			"doctype/...", "fixtures/definitions", "fixtures/peer", "hooks", "hooks/ledger", "hooks/sender", "migrations", "server/ingest",
 		}},

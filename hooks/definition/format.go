@@ -152,7 +152,7 @@ func (w *Webhook) checkEventNames() error {
 	for given, text := range w.EventNames {
 		name, ok := doctype.ParseEventName(given)
 		if !ok {
-			return errorf(CodeInvalid, "event_names."+given, "there is no event %q", given)
+			return errorf(CodeInvalid, "event_names."+given, "there is no event %q, only %s", given, formats[w.Format].offer())
 		}
 		named[name] = text
 	}

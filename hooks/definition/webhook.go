@@ -320,7 +320,7 @@ func (w *Webhook) normaliseEvents() error {
 		at := "events[" + strconv.Itoa(i) + "]"
 		name, ok := doctype.ParseEventName(e)
 		if !ok {
-			return errorf(CodeInvalid, at, "there is no event %q", e)
+			return errorf(CodeInvalid, at, "there is no event %q, only %s", e, formats[w.Format].offer())
 		}
 		if !formats[w.Format].has(name) {
 			return errorf(CodeInvalid, at, "format %s has no %s, only %s", w.Format, name, formats[w.Format].offer())

@@ -215,7 +215,7 @@ func (s *Store) Count(ctx context.Context, q query.Query) (int64, error) {
 func (s *Store) Get(ctx context.Context, id string) (Logged, []Attempt, error) {
 	l, err := scanLogged(s.db.Read.QueryRowContext(ctx, "SELECT "+loggedColumns+" FROM deliveries WHERE pos = ? AND id = ?", posOf(id), id))
 	if errors.Is(err, sql.ErrNoRows) {
-		return l, nil, &Error{CodeNotFound, "Webhook Request Log " + id + " not found"}
+		return l, nil, &Error{CodeNotFound, "delivery " + id + " not found"}
 	}
 	if err != nil {
 		return l, nil, err

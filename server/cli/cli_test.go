@@ -136,6 +136,30 @@ func TestServe_first_start(t *testing.T) {
 	if locked.code != 1 || !strings.Contains(locked.err, "--server") {
 		t.Errorf("beside a running service: exit %d\n%s", locked.code, locked.err)
 	}
+	at := []string{"--server", p.url, "--token", key[1]}
+	made := strings.TrimSpace(ok(t, dir, append([]string{"keys", "create", "--role=writer", "--name=w", "--user=jo", "--doctype=Product", "--description=nightly"}, at...)...))
+	if got := status(t, p.url+"/api/resource/DocType", "token "+made); !strings.HasPrefix(made, "w:") || got != http.StatusOK {
+		t.Errorf("the key %q made through the service gets %d", made, got)
+	}
+	var named map[string]string
+	if out := ok(t, dir, append([]string{"keys", "create", "--role=reader", "--json"}, at...)...); json.Unmarshal([]byte(out), &named) != nil || named["role"] != "reader" || !strings.HasPrefix(named["token"], named["name"]+":") || named["name"] == "" {
+		t.Errorf("a key without a name: %s", out)
+	}
+	if here, there := ok(t, dir, "keys", "list"), ok(t, dir, append([]string{"keys", "list"}, at...)...); here != there || !regexp.MustCompile(`(?m)^w\s+writer\s+jo\s+true\s+Product\s+nightly$`).MatchString(there) {
+		t.Errorf("keys in the database:\n%s\nkeys of the service:\n%s", here, there)
+	}
+	if here, there := ok(t, dir, "keys", "list", "--json"), ok(t, dir, append([]string{"keys", "list", "--json"}, at...)...); here != there {
+		t.Errorf("keys in the database:\n%s\nkeys of the service:\n%s", here, there)
+	}
+	if r := dochook(t, dir, "", "keys", "list", "--server", p.url, "--token", made); r.code != 1 || !strings.Contains(r.err, "higher role") {
+		t.Errorf("a writer lists keys: exit %d\n%s", r.code, r.err)
+	}
+	if out := ok(t, dir, append([]string{"keys", "revoke", "w"}, at...)...); out != "revoked w\n" || status(t, p.url+"/api/resource/DocType", "token "+made) != http.StatusUnauthorized {
+		t.Errorf("revoke says %q, or the key is still good", out)
+	}
+	if r := dochook(t, dir, "", append([]string{"keys", "revoke", "w"}, at...)...); r.code != 1 || !strings.Contains(r.err, `no API Key "w"`) {
+		t.Errorf("revoked twice: exit %d\n%s", r.code, r.err)
+	}
 	if list := ok(t, dir, "keys", "list"); !strings.Contains(list, "admin") {
 		t.Errorf("keys beside a running service:\n%s", list)
 	}

@@ -3,6 +3,7 @@ package cli_test
 import (
 	"encoding/json"
 	"encoding/pem"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -13,6 +14,7 @@ import (
 	"testing"
 	"time"
 
+	"dochook/migrations"
 	"dochook/migrations/dbtest"
 )
 
@@ -63,13 +65,50 @@ func TestDoctor(t *testing.T) {
 					t.Errorf("%s: %v", check, found[check])
 				}
 			}
-			if found = findings(t, dir, 1, "--database", database, "--server", "http://127.0.0.1:1"); found["service"][0] != "fail" || found["webhook private"][0] != "fail" {
+			if found = findings(t, dir, 1, "--database", database, "--server", "http://127.0.0.1:1"); found["service"][0] != "fail" || found["webhook private"][0] != "warn" {
 				t.Errorf("%v", found)
 			}
 			if out := dochook(t, dir, "", "doctor", "--database", database, "--server", p.url); out.code != 1 || !strings.Contains(out.out, "fail  webhook nowhere") || !strings.Contains(out.out, " failures\n") {
 				t.Errorf("%+v", out)
 			}
 		})
+	}
+}
+
+// TestDoctor_refused: a target that the service may call is no failure because doctor was not told so; one that nobody may call is.
+func TestDoctor_refused(t *testing.T) {
+	dir := t.TempDir()
+	p := start(t, dir, tokenEnv(), anyPort, loopback)
+	insert(t, client(t, p.url), "DocType", `{"name":"Product","autoname":"field:sku"}`,
+		"Webhook", `{"name":"literal","webhook_doctype":"Product","events":["on_insert"],"request_url":"http://127.0.0.1:9/in"}`,
+		"Webhook", `{"name":"named","webhook_doctype":"Product","events":["on_insert"],"request_url":"http://localhost:9/in"}`,
+		"Webhook", `{"name":"dynamic","webhook_doctype":"Product","events":["on_insert"],"request_url":"http://127.0.0.1:9/{{doc.sku}}","is_dynamic_url":1}`)
+	found := findings(t, dir, 0, "--server", p.url)
+	for _, check := range []string{"webhook literal", "webhook named", "webhook dynamic"} {
+		if got := found[check]; got[0] != "warn" || !strings.HasPrefix(got[1], "by this process's settings, address ") {
+			t.Errorf("%s: %v", check, got)
+		}
+	}
+	if r := dochook(t, dir, "", "doctor", "--server", p.url); r.code != 0 || !strings.Contains(r.out, "start the service, and doctor, with --allow-target 127.0.0.1") {
+		t.Errorf("exit %d\n%s", r.code, r.out)
+	}
+	found = findings(t, dir, 0, "--server", p.url, "--allow-target=127.0.0.1")
+	if got := found["webhook literal"]; got[0] != "ok" {
+		t.Errorf("allowed: %v", got)
+	}
+	if code := p.stop(t); code != 0 {
+		t.Fatalf("exit %d\n%s", code, p.errs)
+	}
+	db, err := migrations.Open(t.Context(), "sqlite:"+filepath.Join(dir, "dochook.db"), migrations.OpenOptions{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, err = db.Write.ExecContext(t.Context(), `UPDATE webhooks SET data = replace(data, 'http://127.0.0.1:9/in', 'http://169.254.169.254/in')`)
+	if err = errors.Join(err, db.Close()); err != nil {
+		t.Fatal(err)
+	}
+	if got := findings(t, dir, 1, "--listen=127.0.0.1:1", "--allow-target=127.0.0.1")["webhook literal"]; got[0] != "fail" || !strings.Contains(got[1], "never dialled") {
+		t.Errorf("a metadata service: %v", got)
 	}
 }
 

@@ -38,7 +38,8 @@ func (blocks) RegisterFuncs(r renderer.NodeRendererFuncRegisterer) {
 			content = html.EscapeString(content)
 		}
 		class := ""
-		if kind == kindConsole || kind == kindExample || kind == kindText {
+		drawn := strings.HasPrefix(content, "+--") // a box would fall apart: it is scrolled
+		if kind == kindConsole || kind == kindExample || kind == kindText && !drawn {
 			class = ` class="wrap"`
 		}
 		_, err := w.WriteString(`<pre tabindex="0"` + class + `><code>` + content + "</code></pre>\n")

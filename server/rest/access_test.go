@@ -137,6 +137,9 @@ func TestReady(t *testing.T) {
 			t.Errorf("database: %q", got)
 		}
 		s.must("GET", "/healthz", "").is(t, `{"status":"ok"}`)
-		s.must("GET", "/", "").is(t, `"dochook"`, "service")
+		root := s.must("GET", "/", "")
+		for member, want := range map[string]string{"service": `"dochook"`, "panel": `"/app"`, "docs": `"/docs"`, "openapi": `"/openapi.json"`} {
+			root.is(t, want, member)
+		}
 	})
 }

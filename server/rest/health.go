@@ -3,7 +3,9 @@ package rest
 import (
 	"context"
 	"errors"
+	"mime"
 	"net/http"
+	"strconv"
 	"strings"
 	"time"
 
@@ -12,14 +14,45 @@ import (
 	"dochook/server/web"
 )
 
-const checkTime = 3 * time.Second
+const (
+	checkTime = 3 * time.Second
+	panelPath = "/app"
+)
 
-// Root answers GET / with what this is.
+// Root answers GET / with what this is; a browser is sent to the panel.
 func (h *Handlers) Root(c *gin.Context) error {
+	c.Header("Vary", "Accept")
+	if prefersPage(c.Request.Header.Values("Accept")) {
+		c.Redirect(http.StatusSeeOther, panelPath)
+		return nil
+	}
 	return web.JSON(c, http.StatusOK, map[string]string{
 		"service": "dochook", "version": h.options.Version,
 		"documents": "/api/resource/{DocType}", "ingest": "/api/ingest/{DocType}", "health": "/readyz",
+		"panel": panelPath, "docs": "/docs", "openapi": "/openapi.json",
 	})
+}
+
+// prefersPage reports whether an Accept header wants text/html more than JSON.
+func prefersPage(accept []string) bool {
+	page, data := 0.0, 0.0
+	for part := range strings.SplitSeq(strings.Join(accept, ","), ",") {
+		kind, parameters, err := mime.ParseMediaType(part)
+		if err != nil {
+			continue
+		}
+		quality := 1.0
+		if q, given := parameters["q"]; given {
+			quality, _ = strconv.ParseFloat(q, 64) // 0 if it is no number
+		}
+		switch kind {
+		case "text/html":
+			page = max(page, quality)
+		case "application/json":
+			data = max(data, quality)
+		}
+	}
+	return page > data
 }
 
 // Healthz answers that the process runs.

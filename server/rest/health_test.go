@@ -80,3 +80,32 @@ func TestReadyz_of_couriers(t *testing.T) {
 
 // nobody is a subscriber that takes every event.
 func nobody(context.Context, doctype.Event) error { return nil }
+
+// TestRoot: a browser comes to the panel, everybody else gets JSON.
+func TestRoot(t *testing.T) {
+	gin.SetMode(gin.ReleaseMode)
+	router := gin.New()
+	router.GET("/", func(c *gin.Context) {
+		if err := New(Services{}, Options{}).Root(c); err != nil {
+			t.Error(err)
+		}
+	})
+	for accept, want := range map[string]int{
+		"text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8": http.StatusSeeOther,
+		"application/json;q=0.5, text/html":                               http.StatusSeeOther,
+		"":                                                                http.StatusOK,
+		"*/*":                                                             http.StatusOK,
+		"application/json, text/html;q=0.9":                               http.StatusOK,
+		"application/json, text/html":                                     http.StatusOK,
+		"text/html;q=0":                                                   http.StatusOK,
+		"text/html;q=x, ;;":                                               http.StatusOK,
+	} {
+		res := httptest.NewRecorder()
+		req := httptest.NewRequestWithContext(t.Context(), http.MethodGet, "/", nil)
+		req.Header.Set("Accept", accept)
+		router.ServeHTTP(res, req)
+		if res.Code != want || res.Header().Get("Vary") != "Accept" || (want == http.StatusSeeOther) != (res.Header().Get("Location") == "/app") {
+			t.Errorf("Accept %q: %d %v", accept, res.Code, res.Header())
+		}
+	}
+}

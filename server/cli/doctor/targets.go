@@ -61,7 +61,7 @@ func (t *targets) look(ctx context.Context) []Finding {
 		case !bool(w.Enabled):
 			found[i] = skip(check, "it is disabled")
 		case broken[w.Name] != nil:
-			found[i] = fail(check, "edit it, or give the service the master key it had", "it cannot be used: %s", told(broken[w.Name]))
+			found[i] = unusable(ctx, check, w.RequestURL, broken[w.Name])
 		case compiled[w.Name] == nil:
 			found[i] = skip(check, "it was changed meanwhile")
 		default:
@@ -96,14 +96,14 @@ func (t *targets) one(ctx context.Context, check string, w *hooks.Compiled) Find
 		return fail(check, "correct its request_url, or see to the name server", "the host %s cannot be found: %s", target.Host, oneLine(err.Error()))
 	}
 	ctx = guard.WithHost(ctx, target.Host)
-	refused := error(nil)
-	callable := slices.DeleteFunc(addresses, func(ip netip.Addr) bool {
+	why := error(nil)
+	callable := slices.DeleteFunc(slices.Clone(addresses), func(ip netip.Addr) bool {
 		err := t.guard.Control(ctx, "tcp", netip.AddrPortFrom(ip, target.Port).String(), nil)
-		refused = cmp.Or(refused, err)
+		why = cmp.Or(why, err)
 		return err != nil
 	})
 	if len(callable) == 0 {
-		return fail(check, "if it is yours, allow it: --allow-target "+target.Host+" (DOCHOOK_ALLOW_TARGET)", "%s", refused)
+		return refused(ctx, check, target, addresses, why)
 	}
 	address := netip.AddrPortFrom(callable[0], target.Port).String()
 	found := ok(check, "%s may be called at %s", target.Host, address)
@@ -114,6 +114,30 @@ func (t *targets) one(ctx context.Context, check string, w *hooks.Compiled) Find
 		return found
 	}
 	return t.head(ctx, found, target, address, w)
+}
+
+// unusable is what a webhook is worth that cannot be read as the service would.
+func unusable(ctx context.Context, check, requestURL string, err error) Finding {
+	if why, ok := errors.AsType[*sender.Error](err); ok && why.Code() == sender.CodeRefused {
+		raw, _, _ := strings.Cut(requestURL, "{{")
+		if target, err := guard.Parse(raw); err == nil && target.IP.IsValid() {
+			return refused(ctx, check, target, []netip.Addr{target.IP}, why)
+		}
+	}
+	return fail(check, "edit it, or give the service the master key it had", "it cannot be used: %s", told(err))
+}
+
+// refused is what a target is worth if the guard lets none of its addresses through. One that can be allowed may well be, for the service,
+// which has settings of its own.
+func refused(ctx context.Context, check string, target *guard.Target, addresses []netip.Addr, why error) Finding {
+	widest, err := sender.NewGuard([]string{"0.0.0.0/0", "::/0"})
+	if err != nil || !slices.ContainsFunc(addresses, func(ip netip.Addr) bool {
+		return widest.Control(ctx, "tcp", netip.AddrPortFrom(ip, target.Port).String(), nil) == nil
+	}) {
+		return fail(check, "correct its request_url", "%s", why)
+	}
+	fix := "if it is yours, start the service, and doctor, with --allow-target " + target.Host + " (DOCHOOK_ALLOW_TARGET)"
+	return warn(check, fix, "by this process's settings, %s", why)
 }
 
 // beforePath is a URL without what follows its host.

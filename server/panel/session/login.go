@@ -45,7 +45,7 @@ func (g *Gate) signIn(login Login) web.Handler {
 			return err
 		}
 		next := local(form.Get("next"))
-		token := strings.TrimSpace(form.Get("token"))
+		token := bare(form.Get("token"))
 		form.Set("token", "") // what is secret is not sent back
 		if token == "" {
 			form.Wrong("token", "Enter the token of an API key.")
@@ -75,6 +75,17 @@ func (g *Gate) signIn(login Login) web.Handler {
 		g.setCookie(c, id)
 		return page.Redirect(c, next, nil)
 	}
+}
+
+// bare is a token without what stands before it in the service's banner and in requests: Authorization: token key:secret.
+func bare(s string) string {
+	s = strings.TrimSpace(s)
+	for _, before := range []string{"Authorization:", "token ", "Bearer "} {
+		if n := len(before); len(s) >= n && strings.EqualFold(s[:n], before) {
+			s = strings.TrimSpace(s[n:])
+		}
+	}
+	return s
 }
 
 func (g *Gate) signOut(c *gin.Context) error {

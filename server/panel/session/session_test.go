@@ -200,6 +200,21 @@ func TestEnds(t *testing.T) {
 	})
 }
 
+// TestLogin_pasted: what the service prints at its first start can be pasted as it stands there.
+func TestLogin_pasted(t *testing.T) {
+	site := paneltest.New(t, dbtest.New(t, dbtest.SQLite))
+	for _, before := range []string{"", "  ", "token ", "Token  ", "Authorization: token ", " authorization:token ", "Bearer ", "Authorization: Bearer "} {
+		if r := site.Guest(t).Post(t, "/app/login", url.Values{"token": {before + paneltest.Admin + " \n"}}); r.Status != http.StatusSeeOther || r.Location() != "/app" {
+			t.Errorf("%q before the token: %d to %q", before, r.Status, r.Location())
+		}
+	}
+	for _, wrong := range []string{"token", "token ", "Authorization:", "Authorization: token ", "tokens " + paneltest.Admin, "Basic " + paneltest.Admin} {
+		if r := site.Guest(t).Post(t, "/app/login", url.Values{"token": {wrong}}); r.Status != http.StatusUnauthorized && r.Status != http.StatusUnprocessableEntity {
+			t.Errorf("%q: %d", wrong, r.Status)
+		}
+	}
+}
+
 // TestLogin_wrong: wrong tokens are told at the field, are not sent back, and are
 // counted.
 func TestLogin_wrong(t *testing.T) {
