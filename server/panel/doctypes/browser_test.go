@@ -29,6 +29,7 @@ func TestBrowser(t *testing.T) {
 			b.Go(t, "/app/documents/new")
 			b.Fill(t, "#f-name", "Game")
 			b.Fill(t, "#f-naming_field", "id")
+			b.Click(t, "#fields > summary")
 			b.Fill(t, "#f-fieldname-0", "price")
 			b.Choose(t, "#f-fieldtype-0", "Float")
 			b.Choose(t, "#f-compare-0", "text")

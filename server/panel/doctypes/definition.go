@@ -24,6 +24,29 @@ type definitionView struct {
 	Namings []page.Option
 
 	Zero, Nameless []page.Option // of two brakes
+	Open           opened
+}
+
+// opened says which parts of the form are unfolded: those that hold something, or
+// a mistake.
+type opened struct{ Fields, Brakes, Source bool }
+
+func openedOf(form *page.Form) opened {
+	holds := func(names ...string) bool {
+		return slices.ContainsFunc(names, func(name string) bool {
+			return form.Get(name) != "" || slices.ContainsFunc(form.Errors, func(e page.FieldError) bool { return e.Field == name })
+		})
+	}
+	o := opened{Fields: form.Checked("more"), Brakes: holds(brakes()...), Source: holds("scraper", "table")}
+	for _, n := range rowNumbers(form) {
+		o.Fields = o.Fields || holds("fieldname."+n, "label."+n, "options."+n, "default."+n, "compare_options."+n, "tolerance."+n)
+	}
+	for _, e := range form.Errors {
+		_, row, _ := strings.Cut(e.Field, ".")
+		_, err := strconv.Atoi(row)
+		o.Fields = o.Fields || err == nil
+	}
+	return o
 }
 
 // brakeChoices are those of a brake that is on or off.

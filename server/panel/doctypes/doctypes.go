@@ -166,7 +166,7 @@ func (p *Pages) definition(c *gin.Context, form *page.Form, stored *documents.St
 		v.Title = "Definition of " + stored.Name
 		v.Crumbs = append(v.Crumbs, page.Crumb{Title: stored.Name, URL: documentsPath(stored.Name)})
 	}
-	v.Data = definitionView{Stored: stored, Rows: rowNumbers(form), Types: fieldtypes(), Rules: rules(), Namings: namings(), Zero: brakeChoices("hold"), Nameless: brakeChoices("allow")}
+	v.Data = definitionView{Stored: stored, Rows: rowNumbers(form), Types: fieldtypes(), Rules: rules(), Namings: namings(), Zero: brakeChoices("hold"), Nameless: brakeChoices("allow"), Open: openedOf(form)}
 	return p.pages.Render(c, form.Status(), "doctypes/definition", v)
 }
 

@@ -1,11 +1,14 @@
 package documents
 
 import (
+	"encoding/json"
+	"errors"
 	"io"
 	"mime/multipart"
 	"net/http"
 	"net/url"
 	"path"
+	"slices"
 	"strings"
 
 	"github.com/gin-gonic/gin"
@@ -25,6 +28,69 @@ type importView struct {
 	Done            *bulk.Summary // what became of an import
 	Broken          string        // why it ended early
 	Source          string        // what was imported
+	Options         bool          // one of them is set, or wrong
+	Found           *wrapped      // a list inside of what was refused as one record
+}
+
+// Refused reports whether there were records, and none was accepted.
+func (v *importView) Refused() bool {
+	return v.Done != nil && v.Done.Received > 0 && v.Done.Rejected == v.Done.Received
+}
+
+// Pasted reports whether the records were no file.
+func (v *importView) Pasted() bool { return v.Source == pasted }
+
+const pasted = "the pasted text"
+
+// wrapped is a list of records that stands inside an object.
+type wrapped struct {
+	Path string
+	N    int
+}
+
+const wrappedBytes = 16 << 20 // that are looked through for one
+
+// inside reads once more what was imported: an object in which one member alone is
+// a list of objects is meant as the envelope of it. nil: it is none.
+func (v *importView) inside(c *gin.Context, form *page.Form) (*wrapped, error) {
+	kind := ""
+	body, err := v.source(c, form, &kind)
+	if err != nil || body == nil {
+		return nil, err
+	}
+	defer func() { _ = body.Close() }()
+	dec := json.NewDecoder(io.LimitReader(body, wrappedBytes))
+	if t, err := dec.Token(); err != nil || t != json.Delim('{') {
+		return nil, nil //nolint:nilnil // it is no object
+	}
+	var found *wrapped
+	for dec.More() {
+		name, err := dec.Token()
+		var value json.RawMessage
+		if err == nil {
+			err = dec.Decode(&value)
+		}
+		if err != nil {
+			return nil, nil //nolint:nilnil // it is no JSON, or too long to be looked through
+		}
+		if value[0] != '[' {
+			continue
+		}
+		var list []json.RawMessage
+		if err := json.Unmarshal(value, &list); err != nil || found != nil {
+			return nil, nil //nolint:nilnil // there are several
+		}
+		if path, ok := name.(string); ok && len(list) > 0 && list[0][0] == '{' {
+			found = &wrapped{path, len(list)}
+		}
+	}
+	if _, err := dec.Token(); err != nil { // the end of the object
+		return nil, nil //nolint:nilnil // it was cut
+	}
+	if _, err := dec.Token(); !errors.Is(err, io.EOF) {
+		return nil, nil //nolint:nilnil // there are more records behind it
+	}
+	return found, nil
 }
 
 func newImportView(def *doctype.Definition) importView {
@@ -57,7 +123,11 @@ func (p *Pages) importForm(c *gin.Context) error {
 }
 
 func (p *Pages) importing(c *gin.Context, def *doctype.Definition, form *page.Form, v importView) error {
-	return p.pages.Render(c, form.Status(), "documents/import", page.View{Title: "Import into " + def.Name, Crumbs: crumbs(def.Name), Form: form, Data: v})
+	for _, name := range []string{"kind", "format", "path", "map"} {
+		v.Options = v.Options || form.Get(name) != ""
+	}
+	v.Options = v.Options || form.Get("mode") == "merge" || slices.ContainsFunc(form.Errors, func(e page.FieldError) bool { return e.Field != "" && e.Field != "text" })
+	return p.pages.Render(c, form.Status(), "documents/import", page.View{Title: "Import into " + def.Name, Crumbs: crumbs(def.Name), Form: form, Data: &v})
 }
 
 // importRecords does with a pasted text or a file what POST /api/ingest does with
@@ -105,6 +175,11 @@ func (p *Pages) importRecords(c *gin.Context) error {
 		v.Broken = said.Message
 	}
 	v.Done = done
+	if v.Refused() && ask.Get("records") == "" && !form.Checked("map") {
+		if v.Found, err = v.inside(c, form); err != nil {
+			return err
+		}
+	}
 	if done.Rejected > 0 || v.Broken != "" {
 		return p.importing(c, def, form, v)
 	}
@@ -130,7 +205,7 @@ func (v *importView) source(c *gin.Context, form *page.Form, kind *string) (io.R
 	if strings.TrimSpace(text) == "" {
 		return nil, nil //nolint:nilnil // there is nothing to read
 	}
-	v.Source = "the pasted text"
+	v.Source = pasted
 	return io.NopCloser(strings.NewReader(text)), nil
 }
 

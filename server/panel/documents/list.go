@@ -138,6 +138,18 @@ func beginning(ctx context.Context, list browse.Lister, text string) ([]string, 
 	return out, err
 }
 
+// naming is the member that equals the name of its document, as a list asks for
+// it; "" where there is none.
+func naming(def *doctype.Definition) string {
+	if field, ok := strings.CutPrefix(def.Autoname, "field:"); ok {
+		return asked(field)
+	}
+	if def.Autoname == "prompt" {
+		return asked("name")
+	}
+	return ""
+}
+
 // head chooses the columns.
 func (v *listView) head(def *doctype.Definition, form *page.Form, members []string) {
 	var declared, shown []string
@@ -145,7 +157,7 @@ func (v *listView) head(def *doctype.Definition, form *page.Form, members []stri
 	for i := range def.Fields {
 		f := &def.Fields[i]
 		declared = append(declared, asked(f.Fieldname))
-		if !f.Hidden && def.Autoname != "field:"+f.Fieldname { // that is the name
+		if !f.Hidden && asked(f.Fieldname) != naming(def) {
 			shown = append(shown, asked(f.Fieldname))
 		}
 		if f.Label != "" {
@@ -162,7 +174,7 @@ func (v *listView) head(def *doctype.Definition, form *page.Form, members []stri
 	standard := []string{"owner", "creation", "modified_by"}
 	offered := slices.Concat(declared, standard)
 	v.Fields = slices.Concat([]string{"name", "modified"}, offered)
-	for _, name := range choose(form, shown, declared) {
+	for _, name := range choose(form, shown, slices.DeleteFunc(slices.Clone(declared), func(f string) bool { return f == naming(def) })) {
 		label := labels[name]
 		if label == "" {
 			label = name

@@ -147,6 +147,11 @@ func TestImport(t *testing.T) {
 	if got := stored(t, s, "a"); got != `{"sku":"a","price":2.50,"stock":1}` {
 		t.Fatal(got)
 	}
+	if !strings.Contains(r.Body, "that are not in the pasted text stay") {
+		t.Error("it is not said what becomes of the others")
+	}
+	wrong := c.Post(t, at, url.Values{"text": {`{"total":2,"products":[{"sku":"w1"},{"sku":"w2"}]}`}, "mode": {"replace"}})
+	wrong.Want(t, http.StatusOK, `<div class="notice bad">The only record was refused.`, "There is a list of 2 under <code><bdi>products</bdi></code>", `import-options" open`)
 	count(c.Post(t, at, url.Values{"text": {"sku,price\nd,7\ne,8\n"}, "mode": {"replace"}}), "New", 2)
 	c.Post(t, at, url.Values{"text": {"  "}, "mode": {"replace"}}).Want(t, page.Invalid, "paste records")
 	c.Post(t, at, url.Values{"text": {"<html>"}, "mode": {"replace"}}).Want(t, page.Invalid, "not JSON", "<html>")

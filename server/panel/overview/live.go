@@ -3,6 +3,7 @@ package overview
 import (
 	"bytes"
 	"context"
+	"net/http"
 	"slices"
 	"strconv"
 	"time"
@@ -37,6 +38,7 @@ type item struct {
 	Name        string
 	URL         string // of the document or job
 	Section     string // which URL belongs to
+	Scraper     string // of a job
 	Webhook     string // of a delivery
 	Delivery    string // its id
 	HTTPStatus  int
@@ -74,13 +76,32 @@ func (p *Pages) items(ctx context.Context, after int64, since time.Time) (out []
 	}
 	slices.Reverse(out) // of what has the same time the later one comes first
 	slices.SortStableFunc(out, func(a, b item) int { return b.At.Compare(a.At) })
-	return out[:min(len(out), stripItems)], next, nil
+	out = out[:min(len(out), stripItems)]
+	return out, next, p.judge(ctx, out)
+}
+
+// judge marks the jobs that ended and wait for a person.
+func (p *Pages) judge(ctx context.Context, items []item) error {
+	for i := range items {
+		it := &items[i]
+		if it.Badge != doctype.JobFinished {
+			continue
+		}
+		job, err := p.set.Jobs.Get(ctx, it.Name)
+		if err != nil && web.Classify(err).Status != http.StatusNotFound {
+			return err
+		}
+		if err == nil && job.Waiting() {
+			it.Badge, it.Tone = "held", "warn"
+		}
+	}
+	return nil
 }
 
 func eventItem(e *doctype.Event) item {
 	it := item{At: e.At, Badge: e.Event, Tone: page.Tone(e.Event), DocType: e.DocType, Name: e.Name}
 	if doctype.IsJobEvent(e.Event) {
-		it.URL, it.Section = page.Path("scrapers", "job", e.Name), "scraping"
+		it.Scraper, it.URL, it.Section = e.Scraper, page.Path("scrapers", "job", e.Name), "scraping"
 	} else {
 		it.URL, it.Section = page.Path("documents", "doctype", e.DocType, "doc", e.Name), "documents"
 	}

@@ -108,7 +108,15 @@ func (p *Pages) show(c *gin.Context) error {
 		return err
 	}
 	if admin {
-		v.Steps = steps(p.options.BaseURL, v.DocTypes > 0, len(v.Webhooks) > 0, head > 0)
+		first, err := p.set.Documents.DocTypes(ctx, query.Query{Limit: 1, Order: []query.Order{{Field: "creation"}}})
+		if err != nil {
+			return err
+		}
+		names := make([]string, len(first))
+		for i := range first {
+			names[i] = first[i].Name
+		}
+		v.Steps = steps(p.options.BaseURL, names, len(v.Webhooks) > 0, head > 0)
 	}
 	return p.pages.Render(c, http.StatusOK, "overview/show", page.View{Title: "Overview", Data: v})
 }

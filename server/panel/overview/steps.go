@@ -1,5 +1,12 @@
 package overview
 
+import (
+	"net/url"
+	"strings"
+
+	"dochook/server/panel/page"
+)
+
 // step is one of the first things to do.
 type step struct {
 	Done           bool
@@ -10,9 +17,16 @@ type step struct {
 }
 
 // steps are what to do first; nil if everything is done.
-func steps(base string, docType, webhook, record bool) []step {
+// docTypes are the names of the first DocTypes; records go into the first of them.
+func steps(base string, docTypes []string, webhook, record bool) []step {
+	docType := len(docTypes) > 0
 	if docType && webhook && record {
 		return nil
+	}
+	into, imports, importPath := "Product", "", ""
+	if docType {
+		into, imports = docTypes[0], "documents"
+		importPath = page.Path("documents", "doctype", into, "import")
 	}
 	head := `curl -sS -H "Authorization: token $TOKEN" -H 'Content-Type: application/json' ` + base
 	return []step{
@@ -21,13 +35,13 @@ func steps(base string, docType, webhook, record bool) []step {
 			head + `/api/resource/DocType -d '{"name": "Product", "autoname": "field:sku"}'`, "documents", "/app/documents/new", "Make a DocType",
 		},
 		{
+			record, "step-records", "Send records", "One JSON object in each line, as many as you like. New ones are inserted, known ones updated.",
+			head + `/api/ingest/` + strings.ReplaceAll(url.QueryEscape(into), "+", "%20") + ` -d '{"sku": "a1", "price": 9.5}'`, imports, importPath, "Import some",
+		},
+		{
 			webhook, "step-webhook", "Make a webhook", "It is called when documents of the DocType change.",
 			head + `/api/resource/Webhook -d '{"name": "products", "webhook_doctype": "Product", "webhook_docevent": "on_change", "request_url": "https://example.com/hook"}'`,
 			"webhooks", "/app/webhooks/new", "Make a webhook",
-		},
-		{
-			record, "step-records", "Send records", "One JSON object in each line, as many as you like. New ones are inserted, known ones updated.",
-			head + `/api/ingest/Product -d '{"sku": "a1", "price": 9.5}'`, "", "", "",
 		},
 	}
 }

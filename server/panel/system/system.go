@@ -78,8 +78,18 @@ type view struct {
 	Go         string
 	Platform   string
 	Started    time.Time
+	Up         time.Duration // since then
 	Goroutines int
 	Memory     int64 // bytes of the heap
+}
+
+// up is for how long it runs, no finer than a person asks: whole minutes once
+// there is one.
+func up(d time.Duration) time.Duration {
+	if d < time.Minute {
+		return d.Truncate(time.Second)
+	}
+	return d.Truncate(time.Minute)
 }
 
 const checkTime = 3 * time.Second
@@ -89,7 +99,7 @@ func (p *Pages) show(c *gin.Context) error {
 	defer cancel()
 	v := view{
 		Settings: settings(p.sources.Config), Version: p.options.Version, Go: runtime.Version(), Platform: runtime.GOOS + "/" + runtime.GOARCH,
-		Started: p.started, Goroutines: runtime.NumGoroutine(),
+		Started: p.started, Up: up(p.options.Now().Sub(p.started)), Goroutines: runtime.NumGoroutine(),
 	}
 	var memory runtime.MemStats
 	runtime.ReadMemStats(&memory)

@@ -93,6 +93,14 @@ func TestBrowser_form_while_it_is_typed_in(t *testing.T) {
 	if got := paneltest.Evaluate[string](t, b, `document.querySelector('[name="webhook_data[2].key"]').value`); got != "items.code" {
 		t.Errorf("the key is %q", got)
 	}
+	// What is typed into a suggested key takes its place.
+	b.Click(t, `[name="webhook_data[2].key"]`)
+	b.Type(t, "id")
+	preview("the key that was typed is in the body", `{"id":["x"]}`)
+	if got := paneltest.Evaluate[string](t, b, `document.querySelector('[name="webhook_data[2].key"]').value`); got != "id" {
+		t.Errorf("the key is %q", got)
+	}
+	b.Fill(t, `[name="webhook_data[2].key"]`, "items.code")
 	b.Choose(t, `[name="webhook_data[1].fieldname"]`, "price")
 	b.Click(t, `[data-rows=webhook_data] .row:nth-of-type(3) [data-row=up]`)
 	preview("the price is spelled as it came", "49.90")
@@ -127,6 +135,7 @@ func TestBrowser_form_while_it_is_typed_in(t *testing.T) {
 	b.Choose(t, "#f-try_page", "1")
 	preview("a page of a job is taken", "J1")
 	// Scrapers are found by a keyword.
+	b.Click(t, "details:has(#f-scraper_search) > summary")
 	b.Fill(t, "#f-scraper_search", "shop")
 	paneltest.Until(t, "the scraper is found", func() bool { return b.Count(t, "#f-scraper option") == 2 })
 	if n := len(w.receiver.Requests()); n != 1 {

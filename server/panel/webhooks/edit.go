@@ -10,6 +10,7 @@ import (
 
 	"github.com/gin-gonic/gin"
 
+	"dochook/doctype/query"
 	"dochook/hooks"
 	"dochook/hooks/sender"
 	"dochook/server/panel/page"
@@ -76,9 +77,20 @@ func (e *editing) HasKey() bool { return e.Stored != nil && e.Stored.ClientKey !
 // HasSecret reports whether a secret is stored.
 func (e *editing) HasSecret() bool { return e.Stored != nil && e.Stored.Secret }
 
-// blank is the form of a new webhook; ?doctype= and ?scraper= fill it in.
+// blank is the form of a new webhook; ?doctype= and ?scraper= fill it in;
+// the only DocType there is needs no choosing.
 func (p *Pages) blank(c *gin.Context) error {
-	return p.form(c, draft.Fresh(c.Query("doctype"), c.Query("scraper")), nil, "")
+	docType, scraper := c.Query("doctype"), c.Query("scraper")
+	if docType == "" && scraper == "" {
+		all, err := p.set.Documents.DocTypes(c.Request.Context(), query.Query{Limit: 2})
+		if err != nil {
+			return err
+		}
+		if len(all) == 1 {
+			docType = all[0].Name
+		}
+	}
+	return p.form(c, draft.Fresh(docType, scraper), nil, "")
 }
 
 func (p *Pages) edit(c *gin.Context) error {
@@ -235,6 +247,9 @@ func spare(more bool) int {
 	return draft.SpareRows
 }
 
+// somewhere is a URL for a draft that has none yet. Nothing is sent there.
+const somewhere = "https://example.com/"
+
 // sketch tries the webhook as it stands in the form, which it leaves as it is but
 // for the numbers of its rows.
 func (p *Pages) sketch(ctx context.Context, form *page.Form, w *hooks.Stored, send bool) (trial, error) {
@@ -260,6 +275,10 @@ func (p *Pages) sketch(ctx context.Context, form *page.Form, w *hooks.Stored, se
 	}
 	t := trial{Problem: mistake}
 	if mistake == "" {
+		homeless := members["request_url"] == "" && !send
+		if homeless {
+			members["request_url"] = somewhere // the body can be shown without
+		}
 		body, err := json.Marshal(members)
 		if err != nil {
 			return t, err
@@ -267,6 +286,9 @@ func (p *Pages) sketch(ctx context.Context, form *page.Form, w *hooks.Stored, se
 		s.Webhook = body
 		if t, err = p.look(ctx, name, s, send); err != nil {
 			return t, err
+		}
+		if homeless && t.Request != nil {
+			t.Request.URL = ""
 		}
 	}
 	t.JobsAlone = draft.JobsAlone(form)

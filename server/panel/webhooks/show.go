@@ -6,6 +6,7 @@ import (
 
 	"github.com/gin-gonic/gin"
 
+	"dochook/doctype/query"
 	"dochook/hooks"
 	"dochook/hooks/replay"
 	"dochook/server/panel/page"
@@ -44,6 +45,16 @@ func (p *Pages) show(c *gin.Context) error {
 		return err
 	}
 	d.Standing = all[0]
+	// Of an older one the log may have forgotten what was sent.
+	if d.Standing.State == working && p.now().Sub(w.Creation) < failureTime {
+		sent, err := p.set.Ledger.List(ctx, query.Query{Filters: []query.Filter{query.NewFilter("webhook", query.Equal, w.Name)}, Limit: 1})
+		if err != nil {
+			return err
+		}
+		if len(sent) == 0 {
+			d.Standing.State, d.Standing.Tone, d.Standing.Text = "nothing sent yet", "plain", "It is called with the next event that it listens to."
+		}
+	}
 	d.Waits = d.Standing.Events > 0 || d.Standing.Retries > 0
 	if d.Runs, err = p.runs.List(ctx, w.Name, shownRuns); err != nil {
 		return err

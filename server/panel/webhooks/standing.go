@@ -28,6 +28,7 @@ type standing struct {
 }
 
 const (
+	working     = "working" // the state of a webhook that nothing is wrong with
 	failureTime = 3 * 24 * time.Hour
 	maxFailures = 500
 )
@@ -114,7 +115,7 @@ func (s *standing) judge(w *hooks.Stored, now time.Time) {
 		s.State, s.Tone = fmt.Sprintf("failing, %d in a row", s.Failures), "warn"
 		s.Text = "What failed is tried again by the retry policy; the rest goes on in order per document."
 	default:
-		s.State, s.Tone, s.Text = "working", "good", "Nothing has failed since the last success."
+		s.State, s.Tone, s.Text = working, "good", "Nothing has failed since the last success."
 	}
 }
 

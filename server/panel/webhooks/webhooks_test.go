@@ -223,7 +223,7 @@ func TestMake(t *testing.T) {
 	dbtest.Each(t, func(t *testing.T, db *migrations.DB) {
 		w := newWorld(t, db)
 		c := w.SignIn(t, "admin")
-		says(t, c.Get(t, "/app/webhooks/new?doctype=Product"), 200, "Make the webhook", `value="Product" selected`, "URL: where to?")
+		says(t, c.Get(t, "/app/webhooks/new?doctype=Product"), 200, "Make the webhook", `value="Product" selected`, "no URL yet")
 		r := c.Post(t, "/app/webhooks/new", w.typed(url.Values{
 			"webhook_headers[1].key": {"X-Api-Key"}, "webhook_headers[1].value": {"very-secret"}, "webhook_headers[4].key": {"X-Note"}, "webhook_headers[4].value": {"{{doc.name}}"},
 			"condition": {"doc.price > 10\r\nand true"}, "fields": {"price\r\n\r\nsku"}, "schedule": {"5s 5m, 2h"}, "attempts": {"7"}, "max_per_second": {"2.5"}, "timeout": {"9"},

@@ -54,12 +54,27 @@ if (form) {
     }
     typed();
   });
-  // A path that was chosen gives an empty key its name.
+  // A path that was chosen gives an empty key its name. Who goes there finds it
+  // marked, so that typing takes its place; it follows the path until then.
+  const suggested = (key) => key.value !== '' && key.value === key.dataset.suggested;
   form.addEventListener('change', (e) => {
     if (!e.target.name?.endsWith('].fieldname')) return;
     const key = e.target.closest('.row').querySelectorAll('input')[1];
-    if (key.value === '' && /^[\w.#-]+$/.test(e.target.value)) { key.value = e.target.value.replaceAll('.#', ''); typed(); }
+    if ((key.value === '' || suggested(key)) && /^[\w.#-]+$/.test(e.target.value)) {
+      key.value = key.dataset.suggested = e.target.value.replaceAll('.#', '');
+      typed();
+    }
   });
+  let entered = null; // a click puts the cursor down after the focus: it is marked once more
+  form.addEventListener('focusin', (e) => {
+    entered = null;
+    if (e.target.name?.endsWith('].key') && suggested(e.target)) { e.target.select(); entered = e.target; }
+  });
+  form.addEventListener('click', (e) => {
+    if (e.target === entered && suggested(entered)) entered.select();
+    entered = null;
+  });
+  form.addEventListener('input', (e) => { if (e.target.dataset?.suggested !== undefined) delete e.target.dataset.suggested; });
 
   // Variables are written where the cursor was last.
   let last = form.querySelector('[name=webhook_json]');
