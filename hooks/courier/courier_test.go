@@ -185,7 +185,7 @@ func (h *house) page(from, to, n int) {
 // until waits for a condition in the database.
 func (h *house) until(what string, ok func() bool) {
 	h.t.Helper()
-	deadline := time.Now().Add(time.Minute)
+	deadline := time.Now().Add(2 * time.Minute)
 	tick := time.NewTicker(20 * time.Millisecond)
 	defer tick.Stop()
 	for !ok() {
