@@ -154,6 +154,17 @@ func (a *Attempt) Webhook() string {
 	return l.Webhook()
 }
 
+// sentMost is how many deliveries Sent looks at.
+const sentMost = 2000
+
+// Sent reports whether a walker has tried anything since a time; known is false where so much was tried since then that it is not looked for.
+func (s *Store) Sent(ctx context.Context, walker string, since time.Time) (sent, known bool, err error) {
+	var all, own int64
+	err = s.db.Read.QueryRowContext(ctx, "SELECT count(*), coalesce(sum(CASE WHEN walker = ? THEN 1 ELSE 0 END), 0)"+
+		" FROM (SELECT walker FROM deliveries WHERE created_at >= ? ORDER BY created_at DESC LIMIT ?) AS d", walker, since.UnixMicro(), sentMost).Scan(&all, &own)
+	return own > 0, own > 0 || all < sentMost, wrap("look for deliveries", err)
+}
+
 // Latest are the deliveries that were tried first since a time, newest first.
 func (s *Store) Latest(ctx context.Context, since time.Time, limit int) ([]Attempt, error) {
 	rows, err := s.db.Read.QueryContext(ctx, "SELECT id, walker, status, event, doctype, name, created_at, http_status, duration_us FROM deliveries"+

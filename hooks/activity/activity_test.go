@@ -3,6 +3,7 @@ package activity_test
 import (
 	"fmt"
 	"os"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -121,4 +122,24 @@ func explain(t *testing.T, db *migrations.DB, query string) string {
 		t.Fatal(err)
 	}
 	return plan.String()
+}
+
+func TestSent(t *testing.T) {
+	dbtest.Each(t, func(t *testing.T, db *migrations.DB) {
+		s := activity.New(db)
+		now := time.Now()
+		check := func(walker string, wantSent, wantKnown bool) {
+			t.Helper()
+			if sent, known, err := s.Sent(t.Context(), walker, now.Add(-time.Hour)); err != nil || sent != wantSent || known != wantKnown {
+				t.Errorf("%s: sent %t, known %t, %v", walker, sent, known, err)
+			}
+		}
+		check("webhook:a", false, true)
+		deliver(t, db, "a", ledger.Delivered, now.Add(-time.Minute))
+		check("webhook:a", true, true)
+		check("webhook:b", false, true)
+		deliver(t, db, "c", ledger.Delivered, slices.Repeat([]time.Time{now}, 2500)...)
+		check("webhook:b", false, false)
+		check("webhook:c", true, true)
+	})
 }

@@ -6,7 +6,6 @@ import (
 
 	"github.com/gin-gonic/gin"
 
-	"dochook/doctype/query"
 	"dochook/hooks"
 	"dochook/hooks/replay"
 	"dochook/server/panel/page"
@@ -47,11 +46,11 @@ func (p *Pages) show(c *gin.Context) error {
 	d.Standing = all[0]
 	// Of an older one the log may have forgotten what was sent.
 	if d.Standing.State == working && p.now().Sub(w.Creation) < failureTime {
-		sent, err := p.set.Ledger.List(ctx, query.Query{Filters: []query.Filter{query.NewFilter("webhook", query.Equal, w.Name)}, Limit: 1})
+		sent, known, err := p.activity.Sent(ctx, hooks.Walker(w.Name), w.Creation)
 		if err != nil {
 			return err
 		}
-		if len(sent) == 0 {
+		if known && !sent {
 			d.Standing.State, d.Standing.Tone, d.Standing.Text = "nothing sent yet", "plain", "It is called with the next event that it listens to."
 		}
 	}
