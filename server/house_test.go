@@ -89,7 +89,7 @@ func house() []room {
 		{folder: "server/rest/export", may: []string{"doctype/query", "doctype/record", "hooks/ledger", "server/rest/rawjson", "server/rest/request", "server/web"}},
 		{folder: "server/metrics", may: []string{"doctype", "doctype/documents", "doctype/eventlog", "doctype/query", "hooks", "hooks/courier", "hooks/ledger"}},
 		{folder: "server/trace", may: []string{"hooks/courier"}},
-		{folder: "server/openapi"},
+		{folder: "server/openapi", may: []string{"server/web"}},
 		{folder: "server/docs", may: []string{"server/web"}},
 		{folder: "server/openapi/openapitest", may: []string{"server/openapi"}}, // for tests
 		{folder: "server/retention", may: []string{"doctype/idempotency", "hooks/ledger"}},
@@ -108,13 +108,14 @@ func house() []room {
 		{folder: "server/panel/documents/browse", may: []string{"doctype", "doctype/query"}},
 		{folder: "server/panel/documents/literal", may: []string{"doctype/record"}},
 		{folder: "server/panel/documents/diff", may: []string{"doctype/record"}},
-		{folder: "server/panel/overview", may: []string{"doctype/...", "hooks/...", "server/access", "server/panel/page", "server/rest/collection", "server/rest/feed", "server/web"}},
+		{folder: "server/panel/standing", may: []string{"hooks", "hooks/activity", "hooks/courier", "hooks/ledger", "server/panel/page", "server/rest/collection"}},
+		{folder: "server/panel/overview", may: []string{"doctype/...", "hooks/...", "server/access", "server/panel/page", "server/panel/standing", "server/rest/collection", "server/rest/feed", "server/web"}},
 		{folder: "server/panel/deliveries", may: []string{
 			"doctype", "doctype/eventlog", "doctype/query", "hooks", "hooks/ledger", "hooks/replay", "hooks/requestlog", "server/panel/page", "server/rest/collection", "server/rest/export", "server/web",
 		}},
 		{folder: "server/panel/scraping", may: []string{"doctype/...", "server/panel/page", "server/rest/collection", "server/rest/request", "server/rest/scraping", "server/web"}},
 		{folder: "server/panel/webhooks/draft", may: []string{"doctype", "hooks", "mapping", "server/panel/page"}},
-		{folder: "server/panel/webhooks", may: []string{"doctype/...", "hooks/...", "mapping/...", "server/panel/page", "server/panel/webhooks/draft", "server/rest/collection", "server/rest/export", "server/web"}},
+		{folder: "server/panel/webhooks", may: []string{"doctype/...", "hooks/...", "mapping/...", "server/panel/page", "server/panel/standing", "server/panel/webhooks/draft", "server/rest/collection", "server/rest/export", "server/web"}},
 		{folder: "server/panel/paneltest", may: []string{"migrations", "migrations/dbtest", "fixtures/peer", "server", "server/access"}}, // for tests
 		{folder: "server", may: []string{"doctype/...", "hooks/...", "mapping", "migrations", "server/access", "server/docs", "server/graph", "server/ingest", "server/metrics", "server/openapi", "server/panel/...", "server/rest/...", "server/retention", "server/trace", "server/web"}},
 

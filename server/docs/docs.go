@@ -1,13 +1,9 @@
 package docs
 
 import (
-	"crypto/sha256"
 	"embed"
-	"encoding/hex"
 	"fmt"
 	"io/fs"
-	"net/http"
-	"strconv"
 	"strings"
 	"sync"
 
@@ -29,9 +25,6 @@ const (
 	styleName  = "docs.css"
 )
 
-// policy lets a page have our stylesheet and nothing else.
-const policy = "default-src 'none'; style-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
-
 // Options of Handlers; the zero value is ready for use.
 type Options struct {
 	// BaseURL is what others reach the service under; it begins the links of llms.txt. Default: they begin with a slash.
@@ -47,21 +40,10 @@ func New(o Options) *Handlers {
 	return &Handlers{o}
 }
 
-// file is what is answered.
-type file struct {
-	kind, etag string
-	text       []byte
-}
-
-func newFile(kind string, text []byte) file {
-	sum := sha256.Sum256(text)
-	return file{kind, `"` + hex.EncodeToString(sum[:16]) + `"`, text}
-}
-
 // edition is all that is served.
 type edition struct {
 	site  *site
-	files map[string]file // the index under "", the others under their names
+	files map[string]web.File // the index under "", the others under their names
 }
 
 // printed makes the edition, once in the life of a process, at the first question: most processes are never asked.
@@ -78,17 +60,17 @@ var printed = sync.OnceValues(func() (*edition, error) {
 	if err != nil {
 		return nil, err
 	}
-	out := map[string]file{
-		"":        newFile("text/html; charset=utf-8", index),
-		styleName: newFile("text/css; charset=utf-8", style),
+	out := map[string]web.File{
+		"":        web.NewFile("text/html; charset=utf-8", index),
+		styleName: web.NewFile("text/css; charset=utf-8", style),
 	}
 	for _, p := range s.pages {
 		html, err := s.render(p)
 		if err != nil {
 			return nil, err
 		}
-		out[p.name] = newFile("text/html; charset=utf-8", html)
-		out[p.name+".md"] = newFile("text/markdown; charset=utf-8", p.source)
+		out[p.name] = web.NewFile("text/html; charset=utf-8", html)
+		out[p.name+".md"] = web.NewFile("text/markdown; charset=utf-8", p.source)
 	}
 	return &edition{s, out}, nil
 })
@@ -105,7 +87,7 @@ func (h *Handlers) LLMs(c *gin.Context) error {
 	if err != nil {
 		return err
 	}
-	return send(c, newFile("text/plain; charset=utf-8", e.site.llms(h.options.BaseURL)))
+	return send(c, web.NewFile("text/plain; charset=utf-8", e.site.llms(h.options.BaseURL)))
 }
 
 func answer(c *gin.Context, name string) error {
@@ -120,32 +102,9 @@ func answer(c *gin.Context, name string) error {
 	return send(c, f)
 }
 
-// send answers with a file, or with 304 if the client has it.
-func send(c *gin.Context, f file) error {
-	c.Header("Cache-Control", "no-cache") // to be asked for each time, which costs little
-	c.Header("Content-Security-Policy", policy)
+// send answers with a file as a page that may have our stylesheet.
+func send(c *gin.Context, f web.File) error {
+	c.Header("Content-Security-Policy", web.PagePolicy)
 	c.Header("Referrer-Policy", "no-referrer")
-	c.Header("ETag", f.etag)
-	if matches(c.GetHeader("If-None-Match"), f.etag) {
-		c.Status(http.StatusNotModified)
-		c.Writer.WriteHeaderNow()
-		return nil
-	}
-	c.Header("Content-Type", f.kind)
-	c.Header("Content-Length", strconv.Itoa(len(f.text)))
-	c.Status(http.StatusOK)
-	if _, err := c.Writer.Write(f.text); err != nil {
-		return fmt.Errorf("docs: write the answer: %w", err)
-	}
-	return nil
-}
-
-// matches reads If-None-Match (RFC 9110, 13.1.2).
-func matches(header, etag string) bool {
-	for one := range strings.SplitSeq(header, ",") {
-		if one = strings.TrimPrefix(strings.TrimSpace(one), "W/"); one == etag || one == "*" {
-			return true
-		}
-	}
-	return false
+	return f.Send(c)
 }

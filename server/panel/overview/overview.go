@@ -11,6 +11,7 @@ import (
 	"dochook/hooks"
 	"dochook/hooks/activity"
 	"dochook/server/panel/page"
+	"dochook/server/panel/standing"
 	"dochook/server/rest/collection"
 	"dochook/server/rest/feed"
 	"dochook/server/web"
@@ -69,7 +70,7 @@ type view struct {
 	Sum      activity.Minute // of the last hour
 	Chart    chart
 	Todo     []todo
-	Webhooks []standing
+	Webhooks []standing.Webhook
 	Lag      int64 // events, of the webhook that is furthest behind
 	Live     []item
 }

@@ -3,101 +3,28 @@ package overview
 import (
 	"cmp"
 	"context"
-	"fmt"
 	"net/url"
 	"slices"
 	"strings"
 	"time"
 
 	"dochook/hooks"
-	"dochook/hooks/activity"
-	"dochook/hooks/courier"
 	"dochook/hooks/ledger"
 	"dochook/server/access"
 	"dochook/server/panel/page"
+	"dochook/server/panel/standing"
 )
 
-// standing is how a webhook stands.
-type standing struct {
-	Name, DocType string
-	State, Tone   string // in words
-	Events        int64  // behind the log
-	Behind        time.Duration
-	Retries       int64
-	InFlight      int
-	Last          *activity.Failure // the newest of the last days, or nil
-}
-
-// standings are those of the webhooks. What a courier says of itself is known of
-// those of this process alone; the rest comes from the database.
-func (p *Pages) standings(ctx context.Context, stored []hooks.Stored, c counted, now time.Time) ([]standing, error) {
-	lags, err := p.set.Ledger.Lags(ctx)
-	if err != nil {
-		return nil, err
-	}
-	byWalker := make(map[string]*ledger.Lag, len(lags))
-	for i := range lags {
-		byWalker[lags[i].Walker] = &lags[i]
-	}
-	states := map[string]courier.State{}
-	for _, s := range p.set.Couriers.States() {
-		states[s.Walker] = s
-	}
-	last := map[string]*activity.Failure{}
-	for i := range c.failures {
-		f := &c.failures[i]
-		if had := last[f.Webhook()]; had == nil || f.At.After(had.At) {
-			last[f.Webhook()] = f
-		}
-	}
-	out := make([]standing, 0, len(stored))
-	for i := range stored {
-		w := &stored[i]
-		s := standing{Name: w.Name, DocType: w.WebhookDocType, Last: last[w.Name]}
-		lag, state := byWalker[hooks.Walker(w.Name)], states[hooks.Walker(w.Name)]
-		if lag != nil {
-			s.Events, s.Retries = lag.Events, lag.Retries
-			if lag.OldestAt > 0 {
-				s.Behind = max(now.Sub(time.UnixMicro(lag.OldestAt)), 0).Truncate(time.Millisecond)
-			}
-		}
-		s.InFlight = state.InFlight
-		s.State, s.Tone = condition(w, lag, state, now)
-		out = append(out, s)
-	}
-	slices.SortFunc(out, func(a, b standing) int { // troubles first
+// standings are how the webhooks stand, those in trouble first.
+func (p *Pages) standings(ctx context.Context, stored []hooks.Stored, c counted, now time.Time) ([]standing.Webhook, error) {
+	out, err := standing.All(ctx, p.set, stored, c.failures, now)
+	slices.SortFunc(out, func(a, b standing.Webhook) int {
 		return cmp.Or(cmp.Compare(urgency(a.Tone), urgency(b.Tone)), cmp.Compare(a.Name, b.Name))
 	})
-	return out, nil
+	return out, err
 }
 
 func urgency(tone string) int { return slices.Index([]string{"bad", "warn", "info", "good"}, tone) }
-
-// condition says in words how a webhook does.
-func condition(w *hooks.Stored, lag *ledger.Lag, state courier.State, now time.Time) (words, tone string) {
-	switch {
-	case !bool(w.Enabled):
-		return "disabled", "warn"
-	case state.PausedUntil.After(now), lag != nil && lag.PausedUntil > now.UnixMicro():
-		return "paused by its endpoint", "warn"
-	case state.Breaker == "open":
-		return "breaker open", "bad"
-	case state.Breaker == "half-open":
-		return "trying again", "warn"
-	case state.Breaker == "ramping":
-		return "ramping up", "info"
-	case state.Failures > 0 || lag != nil && lag.Failures > 0:
-		return fmt.Sprintf("failing, %d in a row", max(state.Failures, lagFailures(lag))), "warn"
-	}
-	return "working", "good"
-}
-
-func lagFailures(lag *ledger.Lag) int64 {
-	if lag == nil {
-		return 0
-	}
-	return lag.Failures
-}
 
 // todo is something that waits for a person.
 type todo struct {

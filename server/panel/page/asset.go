@@ -8,7 +8,6 @@ import (
 	"mime"
 	"net/http"
 	"path"
-	"strings"
 
 	"github.com/gin-gonic/gin"
 
@@ -83,7 +82,7 @@ func (s *Set) serveAsset(c *gin.Context) error {
 	if c.Query("v") == a.hash { // what is under this address never changes
 		h.Set("Cache-Control", "public, max-age=31536000, immutable")
 	}
-	if strings.Contains(c.GetHeader("If-None-Match"), tag) {
+	if web.HasTag(c, tag) {
 		c.Status(http.StatusNotModified)
 		return nil
 	}

@@ -9,6 +9,7 @@ import (
 	"dochook/doctype/query"
 	"dochook/hooks"
 	"dochook/server/panel/page"
+	"dochook/server/panel/standing"
 	"dochook/server/rest/collection"
 )
 
@@ -30,7 +31,7 @@ type listed struct {
 type row struct {
 	*hooks.Stored
 
-	Standing standing
+	Standing standing.Webhook
 }
 
 func (p *Pages) list(c *gin.Context) error {

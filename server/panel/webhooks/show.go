@@ -9,6 +9,7 @@ import (
 	"dochook/hooks"
 	"dochook/hooks/replay"
 	"dochook/server/panel/page"
+	"dochook/server/panel/standing"
 	"dochook/server/panel/webhooks/draft"
 	"dochook/server/rest/collection"
 )
@@ -17,7 +18,7 @@ import (
 type shown struct {
 	*hooks.Stored
 
-	Standing standing
+	Standing standing.Webhook
 	Format   draft.Format
 	Spans    string // of the retry policy, "" = the default
 	Runs     []replay.Run
@@ -45,7 +46,7 @@ func (p *Pages) show(c *gin.Context) error {
 	}
 	d.Standing = all[0]
 	// Of an older one the log may have forgotten what was sent.
-	if d.Standing.State == working && p.now().Sub(w.Creation) < failureTime {
+	if d.Standing.State == standing.Working && p.now().Sub(w.Creation) < failureTime {
 		sent, known, err := p.activity.Sent(ctx, hooks.Walker(w.Name), w.Creation)
 		if err != nil {
 			return err

@@ -2,133 +2,23 @@ package webhooks
 
 import (
 	"context"
-	"fmt"
 	"time"
 
 	"dochook/hooks"
-	"dochook/hooks/activity"
-	"dochook/hooks/courier"
-	"dochook/hooks/ledger"
-	"dochook/server/panel/page"
+	"dochook/server/panel/standing"
 )
 
-// standing is how a webhook stands.
-type standing struct {
-	State, Tone string // in words
-	Text        string // what that means, and what happens next
-	Breaker     string // of this process's courier; "" = it does not run here
-	Pos         int64  // everything up to here is settled
-	Events      int64  // of the log beyond it
-	Behind      time.Duration
-	Retries     int64 // deliveries that wait to be tried again
-	InFlight    int
-	Failures    int64 // in a row
-	PausedUntil time.Time
-	Last        *activity.Failure // the newest of the last days, or nil
-}
-
 const (
-	working     = "working" // the state of a webhook that nothing is wrong with
 	failureTime = 3 * 24 * time.Hour
 	maxFailures = 500
 )
 
-// standings are those of the webhooks, in their order. What a courier says of
-// itself is known of those of this process alone.
-func (p *Pages) standings(ctx context.Context, stored []hooks.Stored) ([]standing, error) {
-	if len(stored) == 0 {
-		return nil, nil
-	}
+// standings are how the webhooks stand, in their order, with failures of the last days.
+func (p *Pages) standings(ctx context.Context, stored []hooks.Stored) ([]standing.Webhook, error) {
 	now := p.now()
-	lags, err := p.set.Ledger.Lags(ctx)
-	if err != nil {
-		return nil, err
-	}
 	failures, err := p.activity.Failures(ctx, now.Add(-failureTime), maxFailures)
 	if err != nil {
 		return nil, err
 	}
-	last := map[string]*activity.Failure{}
-	for i := range failures {
-		f := &failures[i]
-		if had := last[f.Webhook()]; had == nil || f.At.After(had.At) {
-			last[f.Webhook()] = f
-		}
-	}
-	states := map[string]courier.State{}
-	for _, s := range p.set.Couriers.States() {
-		states[s.Walker] = s
-	}
-	out := make([]standing, len(stored))
-	for i := range stored {
-		w := &stored[i]
-		walker := hooks.Walker(w.Name)
-		s := newStanding(w, states[walker], now)
-		for j := range lags {
-			if lags[j].Walker == walker {
-				s.add(&lags[j], now)
-			}
-		}
-		s.Last = last[w.Name]
-		s.judge(w, now)
-		out[i] = s
-	}
-	return out, nil
-}
-
-func newStanding(w *hooks.Stored, state courier.State, now time.Time) standing {
-	s := standing{InFlight: state.InFlight, Failures: state.Failures}
-	if w.Enabled {
-		s.Breaker = state.Breaker
-	}
-	if state.PausedUntil.After(now) {
-		s.PausedUntil = state.PausedUntil
-	}
-	return s
-}
-
-func (s *standing) add(lag *ledger.Lag, now time.Time) {
-	s.Pos, s.Events, s.Retries, s.Failures = lag.Pos, lag.Events, lag.Retries, max(s.Failures, lag.Failures)
-	if lag.OldestAt > 0 {
-		s.Behind = max(now.Sub(time.UnixMicro(lag.OldestAt)), 0).Truncate(time.Millisecond)
-	}
-	if at := time.UnixMicro(lag.PausedUntil); lag.PausedUntil > 0 && at.After(now) && at.After(s.PausedUntil) {
-		s.PausedUntil = at
-	}
-}
-
-// judge says in words how the webhook does.
-func (s *standing) judge(w *hooks.Stored, now time.Time) {
-	switch {
-	case !bool(w.Enabled):
-		s.State, s.Tone, s.Text = "disabled", "warn", disabledBecause(w)
-	case !s.PausedUntil.IsZero():
-		s.State, s.Tone = "paused by its endpoint", "warn"
-		s.Text = "The endpoint asked for a pause of " + page.Duration(s.PausedUntil.Sub(now).Truncate(time.Second)) + " more. What happens meanwhile waits."
-	case s.Breaker == "open":
-		s.State, s.Tone, s.Text = "breaker open", "bad", "Too many requests failed in a row, so that only a probe is sent now and then. What happens meanwhile waits."
-	case s.Breaker == "half-open":
-		s.State, s.Tone, s.Text = "trying again", "warn", "A probe is on its way; if it succeeds, sending goes on."
-	case s.Breaker == "ramping":
-		s.State, s.Tone, s.Text = "ramping up", "info", "The endpoint answers again; sending gets faster step by step."
-	case s.Failures > 0:
-		s.State, s.Tone = fmt.Sprintf("failing, %d in a row", s.Failures), "warn"
-		s.Text = "What failed is tried again by the retry policy; the rest goes on in order per document."
-	default:
-		s.State, s.Tone, s.Text = working, "good", "Nothing has failed since the last success."
-	}
-}
-
-func disabledBecause(w *hooks.Stored) string {
-	const waits = " It stands still on the log: what happens meanwhile waits for it."
-	switch w.DisabledReason {
-	case "":
-		return "It was switched off by hand, or made so." + waits
-	case "gone":
-		return "It was switched off because its endpoint answered 410 Gone." + waits
-	case "failing":
-		return "It was switched off because nothing succeeded for days." + waits
-	default:
-		return "It was switched off: " + w.DisabledReason + "." + waits
-	}
+	return standing.All(ctx, p.set, stored, failures, now)
 }

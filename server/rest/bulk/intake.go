@@ -80,16 +80,9 @@ type source func() (number int, records []documents.Record, err error)
 // {line, name, result, code, field, message} for each record in order and a
 // last one {summary, error}.
 func (in *Intake) Take(ctx context.Context, c *gin.Context, t Target, v url.Values) error {
-	r := &run{Intake: in, docType: t.DocType, release: func() {}, sum: summary{Errors: []lineError{}}}
-	var err error
-	if r.parameters, err = readParameters(v); err != nil {
-		return err
-	}
-	if err := r.enter(ctx, t.Job); err != nil {
-		return err
-	}
+	r, err := in.begin(ctx, c, t, v)
 	defer func() { r.release() }()
-	if err := r.open(ctx, c); err != nil {
+	if err != nil {
 		return err
 	}
 	if r.lines {
@@ -99,6 +92,19 @@ func (in *Intake) Take(ctx context.Context, c *gin.Context, t Target, v url.Valu
 		return &brokenOff{err, &r.sum}
 	}
 	return web.JSON(c, http.StatusOK, &r.sum)
+}
+
+// begin is what comes before the first page of a body. What it took is given back by release, also after an error.
+func (in *Intake) begin(ctx context.Context, c *gin.Context, t Target, v url.Values) (*run, error) {
+	r := &run{Intake: in, docType: t.DocType, release: func() {}, sum: summary{Errors: []lineError{}}}
+	var err error
+	if r.parameters, err = readParameters(v); err != nil {
+		return r, err
+	}
+	if err := r.enter(ctx, t.Job); err != nil {
+		return r, err
+	}
+	return r, r.open(ctx, c)
 }
 
 // enter finds the job that the request names, in its path or by a parameter.

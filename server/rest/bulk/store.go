@@ -14,16 +14,9 @@ type Summary = summary
 // the headers of c's request and writes no answer. Beside an error stands what was
 // committed before it. results=lines means nothing here.
 func (in *Intake) Store(ctx context.Context, c *gin.Context, t Target, v url.Values) (*Summary, error) {
-	r := &run{Intake: in, docType: t.DocType, release: func() {}, sum: summary{Errors: []lineError{}}}
-	var err error
-	if r.parameters, err = readParameters(v); err != nil {
-		return &r.sum, err
-	}
-	if err := r.enter(ctx, t.Job); err != nil {
-		return &r.sum, err
-	}
+	r, err := in.begin(ctx, c, t, v)
 	defer func() { r.release() }()
-	if err := r.open(ctx, c); err != nil {
+	if err != nil {
 		return &r.sum, err
 	}
 	return &r.sum, r.write(ctx, c)
