@@ -26,6 +26,7 @@ import (
 const (
 	renewDelay   = 2 * time.Second
 	reviewDelay  = 2 * time.Second // how often all webhooks are looked at even if nothing was heard of a change
+	claimMost    = 500             // leases taken together
 	claimDelay   = time.Second     // between attempts to take over what others hold
 	storeLimit   = 5 * time.Second // of one use of the database: a connection that has gone silent may never say so
 	leaseMargin  = 7 * time.Second // beyond the longest attempt
@@ -275,8 +276,8 @@ func (e *Engine) round(ctx context.Context) {
 	for _, r := range stale {
 		r.stop() // its lease is given back when it is done; a later round starts it anew
 	}
-	for _, name := range missing {
-		e.start(ctx, name, want[name])
+	for chunk := range slices.Chunk(missing, claimMost) {
+		e.startAll(ctx, chunk, want)
 	}
 }
 
@@ -340,25 +341,33 @@ func (e *Engine) pace(c *hooks.Compiled) *endpoint.Pace {
 	return p
 }
 
-func (e *Engine) start(ctx context.Context, name string, want wanted) {
+// startAll starts those of the walkers whose leases are free.
+func (e *Engine) startAll(ctx context.Context, names []string, want map[string]wanted) {
+	claims := make([]ledger.Claim, len(names))
+	for i, name := range names {
+		claims[i] = ledger.Claim{Walker: name, TTL: want[name].timeout + leaseMargin}
+	}
 	before := time.Now()
-	ttl := want.timeout + leaseMargin
 	claimCtx, cancel := context.WithTimeout(ctx, storeLimit)
 	defer cancel()
-	lease, ok, err := e.store.Claim(claimCtx, name, e.owner, ttl)
+	leases, err := e.store.ClaimAll(claimCtx, e.owner, claims)
 	if err != nil {
 		if ctx.Err() == nil {
-			e.log.Warn("cannot claim a lease", "walker", name, "error", err)
+			e.log.Warn("cannot claim leases", "walkers", len(names), "error", err)
 		}
 		return
 	}
-	if !ok {
-		return
+	for i := range leases {
+		e.start(ctx, leases[i], before, want[leases[i].Walker])
 	}
+}
+
+// start starts the walker of a lease that was claimed no earlier than before.
+func (e *Engine) start(ctx context.Context, lease ledger.Lease, before time.Time, want wanted) {
 	t := want.target()
 	s := t.settings()
 	w := &walker{
-		name: name, target: t, settings: s, store: e.store, watcher: e.watcher, trace: e.trace, log: e.log, lease: lease, base: before,
+		name: lease.Walker, target: t, settings: s, store: e.store, watcher: e.watcher, trace: e.trace, log: e.log, lease: lease, base: before,
 		wake: make(chan struct{}, 1), busy: map[string][]*shipment{},
 		outgoing: make(chan *shipment, s.inFlight+1), results: make(chan outcome, s.inFlight+1), fetched: make(chan fetch, 1), flushed: make(chan error, 1),
 	}
@@ -366,13 +375,13 @@ func (e *Engine) start(ctx context.Context, name string, want wanted) {
 	if want.run != nil {
 		w.feed, w.last = feed.OfRun{Run: *want.run}, want.run.Total
 	}
-	w.leaseEnd.Store(int64(ttl))
+	w.leaseEnd.Store(int64(lease.TTL))
 	w.clock.Store(lease.Now)
 	stopCtx, stop := context.WithCancel(ctx)
 	hardCtx, hard := context.WithCancel(context.WithoutCancel(ctx))
 	r := &running{walker: w, version: want.version, stop: stop, hard: hard, done: make(chan struct{})}
 	e.mu.Lock()
-	e.running[name] = r
+	e.running[lease.Walker] = r
 	e.mu.Unlock()
 	go e.walk(stopCtx, hardCtx, r)
 }
@@ -395,10 +404,7 @@ func (e *Engine) walk(stop, hard context.Context, r *running) {
 		e.switchOff(context.WithoutCancel(stop), t.Webhook, r.walker.off)
 	}
 	if err == nil {
-		release, cancel := context.WithTimeout(context.WithoutCancel(stop), storeLimit)
-		err = e.store.Release(release, r.walker.lease)
-		cancel()
-		if err == nil {
+		if err = e.store.Release(context.WithoutCancel(stop), r.walker.lease); err == nil {
 			e.Review()
 			return
 		}

@@ -32,11 +32,7 @@ func (w *walker) flush(ctx context.Context, all bool) {
 	w.inFlush, w.flushing = w.batch, true
 	w.batch, w.first = ledger.Batch{PausedUntil: w.batch.PausedUntil}, time.Time{}
 	b := w.inFlush
-	go func() {
-		ctx, cancel := context.WithTimeout(ctx, storeLimit)
-		defer cancel()
-		w.flushed <- w.store.Flush(ctx, w.lease, b)
-	}()
+	go func() { w.flushed <- w.store.Flush(ctx, w.lease, b) }()
 }
 
 // afterFlush takes in how the flush went; lost means another process walks now.

@@ -30,3 +30,10 @@ func wrap(doing string, err error) error {
 	}
 	return fmt.Errorf("%s: %w", doing, err)
 }
+
+func errorOr(err, other error) error {
+	if err != nil {
+		return err
+	}
+	return other
+}

@@ -3,22 +3,29 @@ package ledger
 import (
 	"context"
 	"database/sql"
-	"errors"
+	"strings"
 	"time"
 
 	"github.com/uptrace/bun"
 
+	"dochook/doctype/group"
 	"dochook/migrations"
 )
 
 // Store keeps the ledger in a database. Its methods may be called from any
 // goroutine.
 type Store struct {
-	db *migrations.DB
+	db       *migrations.DB
+	flushes  *group.Committer[part]
+	releases *group.Committer[Lease]
 }
 
 // New returns a Store on db; it starts nothing.
-func New(db *migrations.DB) *Store { return &Store{db} }
+func New(db *migrations.DB) *Store {
+	s := &Store{db: db}
+	s.flushes, s.releases = group.New(flushWalkers, s.flushAll), group.New(flushWalkers, s.releaseAll)
+	return s
+}
 
 // Lease is the right to walk the log for a walker, and where it stands.
 type Lease struct {
@@ -77,28 +84,75 @@ func (s *Store) Skip(ctx context.Context, walker string) error {
 	})
 }
 
-// Claim takes the lease of a walker that nobody holds. ok is false if somebody
-// does, or if the walker is gone.
+// Claim is ClaimAll for one walker.
 func (s *Store) Claim(ctx context.Context, walker, owner string, ttl time.Duration) (l Lease, ok bool, err error) {
-	l = Lease{Walker: walker, Owner: owner, TTL: ttl}
-	var from, paused, ahead sql.NullInt64
-	now := s.db.NowMicros()
-	err = s.db.Write.QueryRowContext(ctx, `UPDATE cursors SET lease_owner = ?, generation = generation + 1, lease_ttl = ?, lease_until = `+now+` + ?
-		WHERE walker = ? AND (lease_until <= `+now+` OR lease_until > `+now+` + lease_ttl + 5000000 OR lease_owner = ?) RETURNING generation, pos, ahead, failures, failing_since, paused_until, `+now,
-		owner, ttl.Microseconds(), ttl.Microseconds(), walker, owner).Scan(&l.Generation, &l.Pos, &ahead, &l.Failures, &from, &paused, &l.Now)
-	if errors.Is(err, sql.ErrNoRows) {
-		return l, false, nil
+	got, err := s.ClaimAll(ctx, owner, []Claim{{walker, ttl}})
+	if len(got) != 1 {
+		return Lease{Walker: walker, Owner: owner, TTL: ttl}, false, err
 	}
-	l.Ahead, l.FailingFrom, l.PausedUntil = ahead.Int64, from.Int64, paused.Int64
-	return l, err == nil, wrap("claim lease", err)
+	return got[0], true, nil
+}
+
+// Claim is a lease that is wanted.
+type Claim struct {
+	Walker string
+	TTL    time.Duration
+}
+
+// ClaimAll takes, in one transaction, the leases of those walkers that nobody holds and that are not gone.
+func (s *Store) ClaimAll(ctx context.Context, owner string, claims []Claim) ([]Lease, error) {
+	if len(claims) == 0 {
+		return nil, nil
+	}
+	ttls := make(map[string]time.Duration, len(claims))
+	args := make([]any, 0, 2*len(claims)+2)
+	for _, c := range claims {
+		ttls[c.Walker] = c.TTL
+		args = append(args, c.Walker, c.TTL.Microseconds())
+	}
+	now := s.db.NowMicros()
+	free := "(c.lease_until <= " + now + " OR c.lease_until > " + now + " + c.lease_ttl + 5000000 OR c.lease_owner = ?)"
+	first, rest := "(?, ?)", ", (?, ?)"
+	if s.db.Postgres() {
+		first = "(?::text, ?::bigint)"
+	}
+	query := "WITH w(walker, ttl) AS (VALUES " + first + strings.Repeat(rest, len(claims)-1) + "), u AS (SELECT c.walker, w.ttl FROM w JOIN cursors c ON c.walker = w.walker WHERE " +
+		free + " ORDER BY c.walker" + s.locking() + ") UPDATE cursors SET lease_owner = ?, generation = generation + 1, lease_ttl = u.ttl, lease_until = " + now +
+		" + u.ttl FROM u WHERE cursors.walker = u.walker RETURNING cursors.walker, generation, pos, ahead, failures, failing_since, paused_until, " + now
+	args = append(args, owner, owner)
+	rows, err := s.db.Write.QueryContext(ctx, query, args...)
+	if err != nil {
+		return nil, wrap("claim leases", err)
+	}
+	defer func() { _ = rows.Close() }()
+	var got []Lease
+	for rows.Next() {
+		l := Lease{Owner: owner}
+		var from, paused, ahead sql.NullInt64
+		if err := rows.Scan(&l.Walker, &l.Generation, &l.Pos, &ahead, &l.Failures, &from, &paused, &l.Now); err != nil {
+			return nil, wrap("claim leases", err)
+		}
+		l.TTL, l.Ahead, l.FailingFrom, l.PausedUntil = ttls[l.Walker], ahead.Int64, from.Int64, paused.Int64
+		got = append(got, l)
+	}
+	return got, wrap("claim leases", rows.Err())
+}
+
+// locking ends a reading of cursors that are about to be written: whoever writes several locks them in the order of their names, so
+// that none waits for another that waits for it.
+func (s *Store) locking() string {
+	if s.db.Postgres() {
+		return " FOR UPDATE OF c"
+	}
+	return ""
 }
 
 // Renew prolongs all leases of an owner by their own time to live, also those
 // that ran out but were not taken, and returns which it holds, as walker → generation, with the database's clock.
 func (s *Store) Renew(ctx context.Context, owner string) (held map[string]int64, now int64, err error) {
 	clock := s.db.NowMicros()
-	rows, err := s.db.Write.QueryContext(ctx, `UPDATE cursors SET lease_until = `+clock+` + lease_ttl
-		WHERE lease_owner = ? RETURNING walker, generation, `+clock, owner)
+	rows, err := s.db.Write.QueryContext(ctx, "WITH u AS (SELECT c.walker FROM cursors c WHERE c.lease_owner = ? ORDER BY c.walker"+s.locking()+
+		") UPDATE cursors SET lease_until = "+clock+" + lease_ttl WHERE walker IN (SELECT walker FROM u) RETURNING walker, generation, "+clock, owner)
 	if err != nil {
 		return nil, 0, wrap("renew leases", err)
 	}
@@ -115,10 +169,26 @@ func (s *Store) Renew(ctx context.Context, owner string) (held map[string]int64,
 	return held, now, wrap("renew leases", rows.Err())
 }
 
-// Release gives a lease back so that another process can go on at once.
-func (s *Store) Release(ctx context.Context, l Lease) error {
-	_, err := s.db.Write.ExecContext(ctx, "UPDATE cursors SET lease_owner = '', lease_until = 0 WHERE walker = ? AND generation = ?", l.Walker, l.Generation)
-	return wrap("release lease", err)
+// Release gives a lease back, together with others that are given back meanwhile, so that another process can go on at once.
+func (s *Store) Release(ctx context.Context, l Lease) error { return s.releases.Submit(ctx, l) }
+
+func (s *Store) releaseAll(ctx context.Context, leases []Lease) ([]error, func()) {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), flushLimit)
+	defer cancel()
+	args := make([]any, 0, 2*len(leases))
+	for i := range leases {
+		args = append(args, leases[i].Walker, leases[i].Generation)
+	}
+	_, err := s.db.Write.ExecContext(ctx, "WITH u AS (SELECT c.walker FROM cursors c WHERE (c.walker, c.generation) IN (VALUES (?, ?)"+strings.Repeat(", (?, ?)", len(leases)-1)+
+		") ORDER BY c.walker"+s.locking()+") UPDATE cursors SET lease_owner = '', lease_until = 0 WHERE walker IN (SELECT walker FROM u)", args...)
+	if err == nil {
+		return nil, nil
+	}
+	errs := make([]error, len(leases))
+	for i := range errs {
+		errs[i] = wrap("release lease", err)
+	}
+	return errs, nil
 }
 
 // Free takes all leases away from whoever held them. For a database that only

@@ -1,0 +1,316 @@
+package ledger
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/uptrace/bun"
+
+	"dochook/migrations/rows"
+)
+
+const (
+	flushWalkers = 500             // written together at most
+	flushRows    = 2_000           // of one transaction: writers of documents wait for it
+	flushLimit   = 5 * time.Second // of one transaction: a connection that has gone silent may never say so
+)
+
+// part is what one walker has to write down.
+type part struct {
+	lease Lease
+	batch Batch
+}
+
+func (p *part) rows() int {
+	return len(p.batch.Deliveries) + len(p.batch.Attempts) + len(p.batch.Retries) + len(p.batch.Settled)
+}
+
+// Flush writes a batch down, together with those of other walkers that come meanwhile; ErrLost, and nothing of it written, if the lease
+// is no longer held. It takes as long as those before it take.
+func (s *Store) Flush(ctx context.Context, l Lease, b Batch) error {
+	return s.flushes.Submit(ctx, part{l, b})
+}
+
+// flushAll writes the parts in few transactions. A part that cannot be written does not keep the others from it, but a database that
+// does not answer is not asked again for each.
+func (s *Store) flushAll(ctx context.Context, parts []part) ([]error, func()) {
+	ctx = context.WithoutCancel(ctx) // the leader's end is not the end of all
+	errs := make([]error, len(parts))
+	for from := 0; from < len(parts); {
+		to, n := from+1, parts[from].rows()
+		for ; to < len(parts) && n+parts[to].rows() <= flushRows; to++ {
+			n += parts[to].rows()
+		}
+		err := s.flushTogether(ctx, parts[from:to], errs[from:to])
+		switch {
+		case errors.Is(err, context.DeadlineExceeded):
+			for i := from; i < len(parts); i++ {
+				errs[i] = err
+			}
+			return errs, nil
+		case err != nil && to-from == 1:
+			errs[from] = err
+		case err != nil:
+			for i := from; i < to; i++ {
+				if err := s.flushTogether(ctx, parts[i:i+1], errs[i:i+1]); err != nil {
+					errs[i] = err
+				}
+			}
+		}
+		from = to
+	}
+	return errs, nil
+}
+
+// flushTogether writes the parts in one transaction, and notes whose lease is lost.
+func (s *Store) flushTogether(ctx context.Context, parts []part, lost []error) error {
+	ctx, cancel := context.WithTimeout(ctx, flushLimit)
+	defer cancel()
+	return s.db.InTx(ctx, func(ctx context.Context, tx bun.Tx) error {
+		held, err := s.moveCursors(ctx, tx, parts)
+		if err != nil {
+			return wrap("move cursors", err)
+		}
+		var w written
+		for i := range parts {
+			if lost[i] = nil; !held[parts[i].lease.Walker] {
+				lost[i] = ErrLost
+				continue
+			}
+			w.add(&parts[i])
+		}
+		return w.insert(ctx, tx)
+	})
+}
+
+// moveCursors says how far the walkers are, and which of them still hold their leases. The rows are locked in the order of their names,
+// as Renew does, so that neither waits for the other.
+func (s *Store) moveCursors(ctx context.Context, tx bun.Tx, parts []part) (map[string]bool, error) {
+	const columns = "pos = u.pos, ahead = u.ahead, failures = u.failures, failing_since = u.failing_since, paused_until = u.paused_until"
+	query, args := `WITH u AS (SELECT u.* FROM unnest($1::text[], $2::bigint[], $3::bigint[], $4::bigint[], $5::bigint[], $6::bigint[], $7::bigint[])
+			AS u(walker, generation, pos, ahead, failures, failing_since, paused_until)
+			JOIN cursors c ON c.walker = u.walker AND c.generation = u.generation ORDER BY c.walker FOR UPDATE OF c)
+		UPDATE cursors SET `+columns+" FROM u WHERE cursors.walker = u.walker RETURNING cursors.walker", []any(nil)
+	if s.db.Postgres() {
+		args = cursorArrays(parts)
+	} else {
+		query = "WITH u(walker, generation, pos, ahead, failures, failing_since, paused_until) AS (VALUES (?, ?, ?, ?, ?, ?, ?)" +
+			strings.Repeat(", (?, ?, ?, ?, ?, ?, ?)", len(parts)-1) + ") UPDATE cursors SET " + columns +
+			" FROM u WHERE cursors.walker = u.walker AND cursors.generation = u.generation RETURNING walker"
+		for i := range parts {
+			l, b := &parts[i].lease, &parts[i].batch
+			args = append(args, l.Walker, l.Generation, b.Pos, nullable(b.Ahead), b.Failures, nullable(b.FailingFrom), nullable(b.PausedUntil))
+		}
+	}
+	held := make(map[string]bool, len(parts))
+	found, err := tx.Tx.QueryContext(ctx, query, args...)
+	if err != nil {
+		return nil, err
+	}
+	defer func() { _ = found.Close() }()
+	for found.Next() {
+		var walker string
+		if err := found.Scan(&walker); err != nil {
+			return nil, err
+		}
+		held[walker] = true
+	}
+	return held, found.Err()
+}
+
+// cursorArrays are a column each of what the walkers' cursors are to be.
+func cursorArrays(parts []part) []any {
+	n := len(parts)
+	walkers, generations, pos, failures := make([]string, n), make([]int64, n), make([]int64, n), make([]int64, n)
+	ahead, from, paused := make([]*int64, n), make([]*int64, n), make([]*int64, n)
+	for i := range parts {
+		l, b := &parts[i].lease, &parts[i].batch
+		walkers[i], generations[i], pos[i], failures[i] = l.Walker, l.Generation, b.Pos, b.Failures
+		ahead[i], from[i], paused[i] = nullable(b.Ahead), nullable(b.FailingFrom), nullable(b.PausedUntil)
+	}
+	return []any{walkers, generations, pos, ahead, failures, from, paused}
+}
+
+func nullable(us int64) *int64 {
+	if us == 0 {
+		return nil
+	}
+	return &us
+}
+
+// written is what several walkers write down at once.
+type written struct {
+	deliveries []of[Delivery]
+	attempts   []Attempt
+	retries    []of[Retry]
+	settled    []of[Key]
+}
+
+// of is something of a walker's.
+type of[T any] struct {
+	walker string
+	it     *T
+}
+
+func (w *written) add(p *part) {
+	walker, b := p.lease.Walker, &p.batch
+	w.deliveries = appendLast(w.deliveries, walker, b.Deliveries, func(d *Delivery) Key { return d.Key })
+	w.attempts = append(w.attempts, b.Attempts...)
+	// An earlier entry may have been rendered, and a later one of the same delivery not.
+	rendered := make(map[Key][]byte)
+	for i := range b.Retries {
+		r := &b.Retries[i]
+		if r.Request == nil {
+			r.Request = rendered[r.Key]
+		}
+		rendered[r.Key] = r.Request
+	}
+	w.retries = appendLast(w.retries, walker, b.Retries, func(r *Retry) Key { return r.Key })
+	for i := range b.Settled {
+		w.settled = append(w.settled, of[Key]{walker, &b.Settled[i]})
+	}
+}
+
+// appendLast appends the last entry of each key: one statement may not touch a row twice.
+func appendLast[T any](to []of[T], walker string, list []T, key func(*T) Key) []of[T] {
+	last := make(map[Key]int, len(list))
+	for i := range list {
+		last[key(&list[i])] = i
+	}
+	for i := range list {
+		if len(last) == len(list) || last[key(&list[i])] == i {
+			to = append(to, of[T]{walker, &list[i]})
+		}
+	}
+	return to
+}
+
+func (w *written) insert(ctx context.Context, tx bun.Tx) error {
+	if err := insertDeliveries(ctx, tx, w.deliveries); err != nil {
+		return err
+	}
+	if err := insertAttempts(ctx, tx, w.attempts); err != nil {
+		return err
+	}
+	if err := upsertRetries(ctx, tx, w.retries); err != nil {
+		return err
+	}
+	return deleteRetries(ctx, tx, w.settled)
+}
+
+func insertDeliveries(ctx context.Context, tx bun.Tx, list []of[Delivery]) error {
+	n := len(list)
+	if n == 0 {
+		return nil
+	}
+	ids, walkers, eventIDs, events, doctypes, names := make([]string, n), make([]string, n), make([]string, n), make([]string, n), make([]string, n), make([]string, n)
+	statuses, reasons, details := make([]string, n), make([]string, n), make([]string, n)
+	pos, part, attempts, created, codes, durations := make([]int64, n), make([]int64, n), make([]int64, n), make([]int64, n), make([]int64, n), make([]int64, n)
+	finished, next := make([]*int64, n), make([]*int64, n)
+	for i := range list {
+		d := list[i].it
+		detail, err := json.Marshal(&d.Detail)
+		if err != nil {
+			return wrap("encode delivery", err)
+		}
+		ids[i], walkers[i], eventIDs[i], events[i], doctypes[i], names[i] = d.ID, list[i].walker, d.EventID, d.Event, d.DocType, d.Name
+		statuses[i], reasons[i], details[i] = d.Status, d.Reason, string(detail)
+		pos[i], part[i], attempts[i], created[i], codes[i], durations[i] = d.Pos, d.Part, d.Attempts, d.CreatedAt, int64(d.HTTPStatus), d.DurationUS
+		finished[i], next[i] = nullable(d.FinishedAt), nullable(d.NextAt)
+	}
+	_, err := rows.Insert(ctx, tx, "deliveries", []rows.Column{
+		{Name: "id", Values: ids},
+		{Name: "walker", Values: walkers},
+		{Name: "pos", Values: pos},
+		{Name: "part", Values: part},
+		{Name: "event_id", Values: eventIDs},
+		{Name: "event", Values: events},
+		{Name: "doctype", Values: doctypes},
+		{Name: "name", Values: names},
+		{Name: "status", Values: statuses},
+		{Name: "attempts", Values: attempts},
+		{Name: "created_at", Values: created},
+		{Name: "finished_at", Values: finished},
+		{Name: "next_attempt", Values: next},
+		{Name: "http_status", Values: codes},
+		{Name: "reason", Values: reasons},
+		{Name: "duration_us", Values: durations},
+		{Name: "detail", Values: details},
+	}, `ON CONFLICT (pos, walker, part) DO UPDATE SET status = excluded.status, attempts = excluded.attempts, finished_at = excluded.finished_at,
+		next_attempt = excluded.next_attempt, http_status = excluded.http_status, reason = excluded.reason,
+		duration_us = excluded.duration_us, detail = excluded.detail`)
+	return wrap("write deliveries", err)
+}
+
+func insertAttempts(ctx context.Context, tx bun.Tx, list []Attempt) error {
+	n := len(list)
+	if n == 0 {
+		return nil
+	}
+	deliveries, reasons, details := make([]string, n), make([]string, n), make([]string, n)
+	numbers, at, codes, durations := make([]int64, n), make([]int64, n), make([]int64, n), make([]int64, n)
+	for i := range list {
+		a := &list[i]
+		detail, err := json.Marshal(&a.Detail)
+		if err != nil {
+			return wrap("encode attempt", err)
+		}
+		deliveries[i], reasons[i], details[i] = a.Delivery, a.Reason, string(detail)
+		numbers[i], at[i], codes[i], durations[i] = a.N, a.At, int64(a.HTTPStatus), a.DurationUS
+	}
+	_, err := rows.Insert(ctx, tx, "attempts", []rows.Column{
+		{Name: "delivery", Values: deliveries},
+		{Name: "n", Values: numbers},
+		{Name: "at", Values: at},
+		{Name: "http_status", Values: codes},
+		{Name: "reason", Values: reasons},
+		{Name: "duration_us", Values: durations},
+		{Name: "detail", Values: details},
+	}, "ON CONFLICT (delivery, n) DO NOTHING")
+	return wrap("write attempts", err)
+}
+
+func upsertRetries(ctx context.Context, tx bun.Tx, list []of[Retry]) error {
+	n := len(list)
+	if n == 0 {
+		return nil
+	}
+	walkers, keys, deliveries := make([]string, n), make([]string, n), make([]string, n)
+	pos, part, attempts := make([]int64, n), make([]int64, n), make([]int64, n)
+	due, requests := make([]*int64, n), make([][]byte, n)
+	for i := range list {
+		r := list[i].it
+		walkers[i], keys[i], deliveries[i] = list[i].walker, r.OrderKey, r.Delivery
+		pos[i], part[i], attempts[i], due[i], requests[i] = r.Pos, r.Part, r.Attempts, nullable(r.DueAt), r.Request
+	}
+	_, err := rows.Insert(ctx, tx, "retries", []rows.Column{
+		{Name: "walker", Values: walkers},
+		{Name: "pos", Values: pos},
+		{Name: "part", Values: part},
+		{Name: "order_key", Values: keys},
+		{Name: "due_at", Values: due},
+		{Name: "attempts", Values: attempts},
+		{Name: "delivery", Values: deliveries},
+		{Name: "request", Values: requests},
+	}, `ON CONFLICT (walker, pos, part) DO UPDATE SET due_at = excluded.due_at, attempts = excluded.attempts,
+		request = coalesce(excluded.request, retries.request)`)
+	return wrap("write retries", err)
+}
+
+func deleteRetries(ctx context.Context, tx bun.Tx, list []of[Key]) error {
+	for chunk := range slices.Chunk(list, 300) {
+		args := make([]any, 0, 3*len(chunk))
+		for _, k := range chunk {
+			args = append(args, k.walker, k.it.Pos, k.it.Part)
+		}
+		_, err := tx.ExecContext(ctx, "DELETE FROM retries WHERE (walker, pos, part) IN ((?, ?, ?)"+strings.Repeat(", (?, ?, ?)", len(chunk)-1)+")", args...)
+		if err != nil {
+			return wrap("settle retries", err)
+		}
+	}
+	return nil
+}
