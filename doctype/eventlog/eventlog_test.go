@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"reflect"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -122,6 +123,93 @@ func TestLog_nothing_of_a_transaction_that_fails(t *testing.T) {
 		}
 		if head, err := log.Head(t.Context()); head != 0 || err != nil {
 			t.Errorf("the log ends at %d, %v", head, err)
+		}
+	})
+}
+
+// What is near is read first, and then the rest: together they are what one reading would bring.
+func TestEvents_of_one_doctype_near_and_far(t *testing.T) {
+	dbtest.Each(t, func(t *testing.T, db *migrations.DB) {
+		log := eventlog.New(db)
+		var all []doctype.Event
+		for i := range 300 { // B is dense, then missing, then rare
+			name := "A"
+			if i < 60 || i > 200 && i%20 == 0 {
+				name = "B"
+			}
+			all = append(all, event(name, fmt.Sprint(i), 1))
+		}
+		appendAll(t, db, all...)
+		stored, err := log.Events(t.Context(), eventlog.Range{Limit: len(all)})
+		if err != nil {
+			t.Fatal(err)
+		}
+		bytes := len(stored[0].Data)
+		for _, r := range []eventlog.Range{{Limit: 7}, {Limit: 25}, {Limit: 1000}, {Limit: 25, Bytes: 3 * bytes}, {Limit: 25, Bytes: 3*bytes - 1}} {
+			for at := 0; at < len(all); at += 9 {
+				for _, upto := range []int{0, at + 5, at + 3*r.Limit, at + 5*r.Limit} {
+					r.After, r.Upto, r.DocType = stored[at].Pos, 0, "B"
+					if upto > 0 {
+						r.Upto = stored[min(upto, len(all)-1)].Pos
+					}
+					var want, got []string
+					size := 0
+					for i := range stored {
+						if e := &stored[i]; e.Pos > r.After && (r.Upto == 0 || e.Pos <= r.Upto) && e.DocType == "B" && len(want) < r.Limit && (r.Bytes == 0 || size < r.Bytes) {
+							want, size = append(want, e.Name), size+len(e.Data)
+						}
+					}
+					events, err := log.Events(t.Context(), r)
+					for i := range events {
+						got = append(got, events[i].Name)
+					}
+					if err != nil || !slices.Equal(got, want) {
+						t.Fatalf("%+v: %v, %v; want %v", r, got, err, want)
+					}
+				}
+			}
+		}
+	})
+}
+
+// What is committed while the log is read must not be passed over.
+func TestEvents_passes_nothing_over(t *testing.T) {
+	dbtest.Each(t, func(t *testing.T, db *migrations.DB) {
+		const pages, each = 60, 40
+		done, ended := make(chan error, 1), make(chan struct{}, 1)
+		go func() {
+			var err error
+			for i := range pages {
+				<-ended // so that each page comes while its end is read
+				page := make([]doctype.Event, each)
+				for k := range page {
+					page[k] = event("A", fmt.Sprint(i*each+k), 1)
+				}
+				err = errors.Join(err, db.InTx(t.Context(), func(ctx context.Context, tx bun.Tx) error { return eventlog.New(db).Append(ctx, tx, page) }))
+			}
+			done <- err
+		}()
+		log, at := eventlog.New(db), int64(0)
+		for next := 0; next < pages*each; {
+			events, err := log.Events(t.Context(), eventlog.Range{After: at, DocType: "A", Limit: 3})
+			if err != nil {
+				t.Fatal(err)
+			}
+			if len(events) == 0 {
+				select {
+				case ended <- struct{}{}:
+				default:
+				}
+			}
+			for i := range events {
+				if events[i].Name != fmt.Sprint(next) {
+					t.Fatalf("%s follows %d", events[i].Name, next-1)
+				}
+				at, next = events[i].Pos, next+1
+			}
+		}
+		if err := <-done; err != nil {
+			t.Error(err)
 		}
 	})
 }

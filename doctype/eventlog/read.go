@@ -65,8 +65,36 @@ type Range struct {
 	Bytes       int
 }
 
+// near is how many positions per wanted event are looked at first: PostgreSQL, which counts a table's rows now and then only, would
+// read and sort all that a DocType has of which it does not know how much that is, as after a bulk import.
+const near = 4
+
 // Events reads the log in order of positions.
 func (l *Log) Events(ctx context.Context, r Range) ([]doctype.Event, error) {
+	if !l.db.Postgres() || r.DocType == "" || r.JobEvents || r.Job != "" {
+		return l.events(ctx, r)
+	}
+	first := r
+	if first.Upto = r.After + near*int64(r.Limit); r.Upto > 0 {
+		first.Upto = min(first.Upto, r.Upto)
+	}
+	found, err := l.events(ctx, first)
+	if r.Limit -= len(found); err != nil || r.Limit == 0 || first.Upto == r.Upto {
+		return found, err
+	}
+	for i := range found {
+		r.After = found[i].Pos // and not first.Upto, below which more may have come by now
+		if r.Bytes > 0 {
+			if r.Bytes -= size(&found[i]); r.Bytes <= 0 {
+				return found, nil
+			}
+		}
+	}
+	rest, err := l.events(ctx, r)
+	return append(found, rest...), err
+}
+
+func (l *Log) events(ctx context.Context, r Range) ([]doctype.Event, error) {
 	where, args := []string{"pos > ?"}, []any{r.After}
 	if r.Upto > 0 {
 		where, args = append(where, "pos <= ?"), append(args, r.Upto)
@@ -86,6 +114,8 @@ func (l *Log) Events(ctx context.Context, r Range) ([]doctype.Event, error) {
 	}
 	return l.selected(ctx, columns, r.Bytes, strings.Join(where, " AND ")+" ORDER BY pos LIMIT ?", append(args, r.Limit)...)
 }
+
+func size(e *doctype.Event) int { return len(e.Data) + len(e.Changed) }
 
 // Before returns the last event at or before a position, of a DocType ("" = all); nil if there is none.
 func (l *Log) Before(ctx context.Context, pos int64, docType string) (*doctype.Event, error) {
@@ -158,14 +188,14 @@ func (l *Log) selected(ctx context.Context, columns string, most int, where stri
 	}
 	defer func() { _ = rows.Close() }()
 	var out []doctype.Event
-	size := 0
+	total := 0
 	for rows.Next() {
 		e, err := scanEvent(rows)
 		if err != nil {
 			return nil, err
 		}
 		out = append(out, e)
-		if size += len(e.Data) + len(e.Changed); most > 0 && size >= most {
+		if total += size(&e); most > 0 && total >= most {
 			return out, nil
 		}
 	}
