@@ -41,20 +41,22 @@ func (t Table) Load(ctx context.Context, names []string, hashes [][]byte, states
 	return nil
 }
 
-// LoadChanged reads, of the documents of these names, only what is not there as it came: live, with this hash, last seen by the scraper
-// if one is given. The states of the others are as if they had been read without their records.
+// LoadChanged reads the documents of these names as far as they are not there as they came: live, with this hash, last seen by the
+// scraper if one is given. The states of those that are so are as if they had been read without their records; of a page of news
+// nothing is read at all.
 func (t Table) LoadChanged(ctx context.Context, scraper string, names []string, hashes [][]byte, states []State) error {
 	for i := range states {
+		states[i] = State{Document: doctype.Document{DocType: t.DocType}}
+	}
+	same := func(i int) {
 		states[i] = State{Document: doctype.Document{DocType: t.DocType, Name: names[i], Scraper: scraper}, Exists: true}
 	}
-	const columns = `, coalesce(d.name, ''), CASE WHEN d.hash = i.hash THEN NULL ELSE d.data END, coalesce(d.version, 0), coalesce(d.owner, ''), coalesce(d.creation, 0),
-		coalesce(d.modified, 0), coalesce(d.modified_by, ''), d.trashed_at, d.scraper FROM `
+	const columns = ` THEN '' ELSE d.name END, CASE WHEN d.hash = i.hash THEN NULL ELSE d.data END, d.version, d.owner, d.creation, d.modified, d.modified_by, d.trashed_at, d.scraper FROM `
 	if t.Postgres {
-		rows, err := t.DB.QueryContext(ctx, "SELECT i.ord - 1"+columns+`unnest($2::text[], $3::bytea[]) WITH ORDINALITY AS i(name, hash, ord)
-			LEFT JOIN LATERAL (SELECT * FROM documents WHERE doctype = $1 AND name = i.name LIMIT 1) d ON true
-			WHERE d.name IS NULL OR d.hash <> i.hash OR d.trashed_at IS NOT NULL OR $4::text <> '' AND d.scraper IS DISTINCT FROM $4::text`,
+		rows, err := t.DB.QueryContext(ctx, "SELECT i.ord - 1, CASE WHEN d.hash = i.hash AND d.trashed_at IS NULL AND ($4::text = '' OR d.scraper IS NOT DISTINCT FROM $4::text)"+columns+
+			`unnest($2::text[], $3::bytea[]) WITH ORDINALITY AS i(name, hash, ord) CROSS JOIN LATERAL (SELECT * FROM documents WHERE doctype = $1 AND name = i.name LIMIT 1) d`,
 			t.DocType, names, hashes, scraper)
-		return scanChanged(rows, err, t.DocType, states)
+		return scanChanged(rows, err, t.DocType, states, same)
 	}
 	const chunk = 150
 	for start := 0; start < len(names); start += chunk {
@@ -63,11 +65,11 @@ func (t Table) LoadChanged(ctx context.Context, scraper string, names []string, 
 		for i := start; i < end; i++ {
 			args = append(args, i, names[i], hashes[i])
 		}
-		args = append(args, t.DocType, scraper, scraper)
-		rows, err := t.DB.QueryContext(ctx, "WITH i(ord, name, hash) AS (VALUES (?, ?, ?)"+strings.Repeat(", (?, ?, ?)", end-start-1)+") SELECT i.ord"+columns+
-			`i LEFT JOIN documents d ON d.doctype = ? AND d.name = i.name
-			WHERE d.name IS NULL OR d.hash <> i.hash OR d.trashed_at IS NOT NULL OR ? <> '' AND d.scraper IS NOT ?`, args...)
-		if err := scanChanged(rows, err, t.DocType, states); err != nil {
+		args = append(args, scraper, scraper, t.DocType)
+		rows, err := t.DB.QueryContext(ctx, "WITH i(ord, name, hash) AS (VALUES (?, ?, ?)"+strings.Repeat(", (?, ?, ?)", end-start-1)+
+			") SELECT i.ord, CASE WHEN d.hash = i.hash AND d.trashed_at IS NULL AND (? = '' OR d.scraper IS ?)"+columns+
+			"i CROSS JOIN documents d ON d.doctype = ? AND d.name = i.name", args...) // CROSS JOIN: the names come first
+		if err := scanChanged(rows, err, t.DocType, states, same); err != nil {
 			return err
 		}
 	}

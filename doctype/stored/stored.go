@@ -79,15 +79,20 @@ func scanAll(rows *sql.Rows, err error, docType string, states map[string]*State
 	}))
 }
 
-// scanChanged reads rows of a state's number and its document, without a name where there is none.
-func scanChanged(rows *sql.Rows, err error, docType string, states []State) error {
+// scanChanged reads rows of a state's number and its document, without a name where it is the same.
+func scanChanged(rows *sql.Rows, err error, docType string, states []State, same func(i int)) error {
 	return wrap("load documents", listing.Each(rows, err, func() error {
 		var i int
 		doc, err := Scan(scanAfter{rows, &i}, docType)
-		if err == nil {
-			states[i] = State{Document: doc, Exists: doc.Name != ""}
+		switch {
+		case err != nil:
+			return err
+		case doc.Name == "":
+			same(i)
+		default:
+			states[i] = State{Document: doc, Exists: true}
 		}
-		return err
+		return nil
 	}))
 }
 

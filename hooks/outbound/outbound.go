@@ -24,6 +24,7 @@ type Target struct {
 	client  *sender.Client
 	agent   string
 	sources batch.Sources
+	signer  sender.Signer
 }
 
 // New returns a Target. agent is its User-Agent. Without a client it can make requests, but not send them.
@@ -206,7 +207,7 @@ func (t *Target) Headers(id string, at time.Time, r *hooks.Request) http.Header 
 	h["User-Agent"] = []string{t.agent}
 	h["Webhook-Id"] = []string{id}
 	h["Webhook-Timestamp"] = []string{strconv.FormatInt(at.Unix(), 10)}
-	sender.Sign(h, id, at, r.Body, t.Webhook.Secrets(at))
+	t.signer.Sign(h, id, at, r.Body, t.Webhook.Secrets(at))
 	return h
 }
 

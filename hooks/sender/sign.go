@@ -6,10 +6,12 @@ import (
 	"crypto/rand"
 	"crypto/sha256"
 	"encoding/base64"
+	"hash"
 	"net/http"
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 	"time"
 )
 
@@ -38,6 +40,17 @@ const (
 //
 // Secrets stand newest first; empty ones are skipped. With none left, h is not touched.
 func Sign(h http.Header, id string, at time.Time, body []byte, secrets []string) {
+	new(Signer).Sign(h, id, at, body, secrets)
+}
+
+// Signer signs as [Sign] does and keeps what it worked out from the secrets, which is half of the work for a small body. The zero value
+// is ready; it may be used by many goroutines.
+type Signer struct {
+	macs sync.Map // key → *sync.Pool of hash.Hash
+}
+
+// Sign is [Sign].
+func (s *Signer) Sign(h http.Header, id string, at time.Time, body []byte, secrets []string) {
 	head := make([]byte, 0, len(id)+22)
 	head = append(head, id...)
 	head = append(head, '.')
@@ -63,11 +76,8 @@ func Sign(h http.Header, id string, at time.Time, body []byte, secrets []string)
 		if symmetric == "" {
 			symmetric = secret
 		}
-		mac := hmac.New(sha256.New, signingKey(secret))
-		mac.Write(head)
-		mac.Write(body)
 		list = append(list, "v1,"...)
-		list = base64.StdEncoding.AppendEncode(list, mac.Sum(sum[:0]))
+		list = base64.StdEncoding.AppendEncode(list, s.mac(sum[:0], signingKey(secret), head, body))
 	}
 	if list == nil {
 		return
@@ -77,9 +87,24 @@ func Sign(h http.Header, id string, at time.Time, body []byte, secrets []string)
 		delete(h, HeaderFrappeSignature)
 		return
 	}
-	mac := hmac.New(sha256.New, []byte(symmetric))
-	mac.Write(body)
-	h[HeaderFrappeSignature] = []string{base64.StdEncoding.EncodeToString(mac.Sum(sum[:0]))}
+	h[HeaderFrappeSignature] = []string{base64.StdEncoding.EncodeToString(s.mac(sum[:0], []byte(symmetric), body))}
+}
+
+// mac appends the HMAC-SHA256 of the parts under a key.
+func (s *Signer) mac(to, key []byte, parts ...[]byte) []byte {
+	kept, ok := s.macs.Load(string(key))
+	if !ok {
+		key = slices.Clone(key)
+		kept, _ = s.macs.LoadOrStore(string(key), &sync.Pool{New: func() any { return hmac.New(sha256.New, key) }})
+	}
+	pool, _ := kept.(*sync.Pool)
+	mac, _ := pool.Get().(hash.Hash)
+	defer pool.Put(mac)
+	mac.Reset()
+	for _, p := range parts {
+		mac.Write(p)
+	}
+	return mac.Sum(to)
 }
 
 // CheckSecret refuses a secret no receiver could use as it is meant: an empty one, one that begins with "whsec_"

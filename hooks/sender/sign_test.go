@@ -4,8 +4,10 @@ import (
 	"crypto/ed25519"
 	"encoding/base64"
 	"net/http"
+	"reflect"
 	"strconv"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 )
@@ -189,4 +191,26 @@ func TestCheckSecret(t *testing.T) {
 			t.Errorf("the error quotes the secret: %v", err)
 		}
 	}
+}
+
+// TestSigner: what it keeps changes no signature, whoever else signs meanwhile.
+func TestSigner(t *testing.T) {
+	var s Signer
+	var all sync.WaitGroup
+	for i := range 8 {
+		all.Go(func() {
+			for k := range 50 {
+				secrets := [][]string{{keyB1, keyB2}, {"secret"}, {keyE, keyA}}[(i+k)%3]
+				body := []byte(strings.Repeat("x", k))
+				got, want := http.Header{}, http.Header{}
+				s.Sign(got, "id", time.Unix(int64(k), 0), body, secrets)
+				Sign(want, "id", time.Unix(int64(k), 0), body, secrets)
+				if !reflect.DeepEqual(got, want) {
+					t.Errorf("%v, want %v", got, want)
+					return
+				}
+			}
+		})
+	}
+	all.Wait()
 }
