@@ -404,7 +404,10 @@ func (e *Engine) walk(stop, hard context.Context, r *running) {
 		e.switchOff(context.WithoutCancel(stop), t.Webhook, r.walker.off)
 	}
 	if err == nil {
-		if err = e.store.Release(context.WithoutCancel(stop), r.walker.lease); err == nil {
+		release, cancel := context.WithTimeout(context.WithoutCancel(stop), storeLimit)
+		err = e.store.Release(release, r.walker.lease)
+		cancel()
+		if err == nil {
 			e.Review()
 			return
 		}

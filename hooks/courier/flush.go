@@ -47,7 +47,11 @@ func (w *walker) afterFlush(err error) (lost bool) {
 		w.log.Warn("lease lost", "walker", w.name)
 		return true
 	}
-	w.log.Error("cannot write deliveries", "walker", w.name, "error", err)
+	delay := busyDelay
+	if !errors.Is(err, ledger.ErrLocked) {
+		delay = errorDelay
+		w.log.Error("cannot write deliveries", "walker", w.name, "error", err)
+	}
 	// Nothing of it was written: it goes first in the next batch.
 	f := w.inFlush
 	f.Deliveries = append(f.Deliveries, w.batch.Deliveries...)
@@ -57,25 +61,34 @@ func (w *walker) afterFlush(err error) (lost bool) {
 	f.PausedUntil = max(f.PausedUntil, w.batch.PausedUntil)
 	w.batch, w.inFlush = f, ledger.Batch{}
 	w.note()
-	w.flushAt = time.Now().Add(errorDelay)
+	w.flushAt = time.Now().Add(delay)
 	return false
 }
 
 // lastFlush writes what is left when the walker stops.
 func (w *walker) lastFlush(ctx context.Context) error {
-	w.flushAt = time.Time{}
-	w.flush(ctx, true)
-	if !w.flushing {
-		return nil
-	}
-	select {
-	case err := <-w.flushed:
-		if w.afterFlush(err) {
-			return ledger.ErrLost
+	for {
+		w.flushAt = time.Time{}
+		w.flush(ctx, true)
+		if !w.flushing {
+			return nil
 		}
-		return err
-	case <-ctx.Done():
-		return ctx.Err()
+		select {
+		case err := <-w.flushed:
+			switch {
+			case w.afterFlush(err):
+				return ledger.ErrLost
+			case !errors.Is(err, ledger.ErrLocked):
+				return err
+			}
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+		select {
+		case <-time.After(busyDelay):
+		case <-ctx.Done():
+			return ctx.Err()
+		}
 	}
 }
 

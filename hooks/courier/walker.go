@@ -23,6 +23,7 @@ const (
 	cursorDelay  = time.Second            // the longest a cursor alone waits to be written
 	maxUnwritten = 4096                   // outcomes that could not be written, past which sending stops
 	errorDelay   = 250 * time.Millisecond // before the database is asked again after an error
+	busyDelay    = 50 * time.Millisecond  // before a cursor is written again that somebody else changed
 	pollDelay    = 5 * time.Second        // the log is looked at even if nobody woke the walker
 	tailDelay    = 200 * time.Millisecond // the same, while entries for others may stand behind the last one for us
 	readMost     = 500                    // entries of one read

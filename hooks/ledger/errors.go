@@ -14,6 +14,9 @@ const (
 // ErrLost is returned to a holder whose lease another process has taken.
 var ErrLost = errors.New("lease lost")
 
+// ErrLocked is returned while somebody else changes a cursor: it may be tried again soon.
+var ErrLocked = errors.New("cursor is being changed")
+
 // Error is what a caller asked wrongly.
 type Error struct {
 	CodeWord, Message string

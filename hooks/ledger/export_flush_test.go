@@ -1,6 +1,9 @@
 package ledger
 
-import "context"
+import (
+	"context"
+	"time"
+)
 
 // FlushAll writes batches as they are written when they come together.
 func (s *Store) FlushAll(ctx context.Context, leases []Lease, batches []Batch) []error {
@@ -11,3 +14,6 @@ func (s *Store) FlushAll(ctx context.Context, leases []Lease, batches []Batch) [
 	errs, _ := s.flushAll(ctx, parts)
 	return errs
 }
+
+// Limit sets how long a transaction for several walkers may take.
+func (s *Store) Limit(d time.Duration) { s.limit = d }

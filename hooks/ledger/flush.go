@@ -2,6 +2,7 @@ package ledger
 
 import (
 	"context"
+	"database/sql"
 	"encoding/json"
 	"errors"
 	"slices"
@@ -16,6 +17,7 @@ import (
 const (
 	flushWalkers = 500             // written together at most
 	flushRows    = 2_000           // of one transaction: writers of documents wait for it
+	flushBytes   = 8 << 20         // of requests in it
 	flushLimit   = 5 * time.Second // of one transaction: a connection that has gone silent may never say so
 )
 
@@ -25,101 +27,137 @@ type part struct {
 	batch Batch
 }
 
-func (p *part) rows() int {
-	return len(p.batch.Deliveries) + len(p.batch.Attempts) + len(p.batch.Retries) + len(p.batch.Settled)
+// load is how much of a transaction the part takes, 1 being all.
+func (p *part) load() float64 {
+	bytes := 0
+	for i := range p.batch.Retries {
+		bytes += len(p.batch.Retries[i].Request)
+	}
+	rows := len(p.batch.Deliveries) + len(p.batch.Attempts) + len(p.batch.Retries) + len(p.batch.Settled)
+	return float64(rows)/flushRows + float64(bytes)/flushBytes
 }
 
-// Flush writes a batch down, together with those of other walkers that come meanwhile; ErrLost, and nothing of it written, if the lease
-// is no longer held. It takes as long as those before it take.
+// Flush writes a batch down, together with those of other walkers that come meanwhile; nothing of it is written, with ErrLost, if the
+// lease is no longer held, and with ErrLocked, while somebody else changes the walker's cursor. It takes as long as those before it take.
 func (s *Store) Flush(ctx context.Context, l Lease, b Batch) error {
 	return s.flushes.Submit(ctx, part{l, b})
 }
 
-// flushAll writes the parts in few transactions. A part that cannot be written does not keep the others from it, but a database that
-// does not answer is not asked again for each.
+// flushAll writes the parts in few transactions. One that fails is tried again part by part, so that a part which cannot be written
+// does not keep the others from it; but a database that does not answer is not asked for each.
 func (s *Store) flushAll(ctx context.Context, parts []part) ([]error, func()) {
 	ctx = context.WithoutCancel(ctx) // the leader's end is not the end of all
 	errs := make([]error, len(parts))
-	for from := 0; from < len(parts); {
-		to, n := from+1, parts[from].rows()
-		for ; to < len(parts) && n+parts[to].rows() <= flushRows; to++ {
-			n += parts[to].rows()
+	for from, silent := 0, 0; from < len(parts); {
+		to, load := from+1, parts[from].load()
+		for ; to < len(parts) && load+parts[to].load() <= 1; to++ {
+			load += parts[to].load()
 		}
-		err := s.flushTogether(ctx, parts[from:to], errs[from:to])
-		switch {
-		case errors.Is(err, context.DeadlineExceeded):
-			for i := from; i < len(parts); i++ {
-				errs[i] = err
+		if err := s.flushTogether(ctx, parts[from:to], errs[from:to]); err == nil {
+			from = to
+			continue
+		}
+		for ; from < to; from++ {
+			err := s.flushTogether(ctx, parts[from:from+1], errs[from:from+1])
+			if err == nil {
+				continue
 			}
-			return errs, nil
-		case err != nil && to-from == 1:
 			errs[from] = err
-		case err != nil:
-			for i := from; i < to; i++ {
-				if err := s.flushTogether(ctx, parts[i:i+1], errs[i:i+1]); err != nil {
+			if !errors.Is(err, context.DeadlineExceeded) {
+				continue
+			}
+			if silent++; silent == mostSilent {
+				for i := from + 1; i < len(parts); i++ {
 					errs[i] = err
 				}
+				return errs, nil
 			}
 		}
-		from = to
 	}
 	return errs, nil
 }
 
-// flushTogether writes the parts in one transaction, and notes whose lease is lost.
-func (s *Store) flushTogether(ctx context.Context, parts []part, lost []error) error {
-	ctx, cancel := context.WithTimeout(ctx, flushLimit)
+// mostSilent is how many parts the database may let wait in vain before it counts as silent: one may be too much by itself.
+const mostSilent = 2
+
+// flushTogether writes the parts in one transaction, and notes those that it could not have.
+func (s *Store) flushTogether(ctx context.Context, parts []part, missed []error) error {
+	ctx, cancel := context.WithTimeout(ctx, s.limit)
 	defer cancel()
 	return s.db.InTx(ctx, func(ctx context.Context, tx bun.Tx) error {
 		held, err := s.moveCursors(ctx, tx, parts)
 		if err != nil {
 			return wrap("move cursors", err)
 		}
+		var stand map[string]int64
+		if len(held) < len(parts) && s.db.Postgres() {
+			if stand, err = generations(ctx, tx, parts); err != nil {
+				return wrap("move cursors", err)
+			}
+		}
 		var w written
 		for i := range parts {
-			if lost[i] = nil; !held[parts[i].lease.Walker] {
-				lost[i] = ErrLost
-				continue
+			l := &parts[i].lease
+			switch {
+			case held[l.Walker] == l.Generation:
+				missed[i] = nil
+				w.add(&parts[i])
+			case stand[l.Walker] == l.Generation:
+				missed[i] = ErrLocked
+			default:
+				missed[i] = ErrLost
 			}
-			w.add(&parts[i])
 		}
 		return w.insert(ctx, tx)
 	})
 }
 
-// moveCursors says how far the walkers are, and which of them still hold their leases. The rows are locked in the order of their names,
-// as Renew does, so that neither waits for the other.
-func (s *Store) moveCursors(ctx context.Context, tx bun.Tx, parts []part) (map[string]bool, error) {
+// moveCursors says how far the walkers are, and returns the generations of those that still hold their leases, as far as nobody else
+// changes their cursors just now: all would wait for one that is being deleted.
+func (s *Store) moveCursors(ctx context.Context, tx bun.Tx, parts []part) (map[string]int64, error) {
 	const columns = "pos = u.pos, ahead = u.ahead, failures = u.failures, failing_since = u.failing_since, paused_until = u.paused_until"
 	query, args := `WITH u AS (SELECT u.* FROM unnest($1::text[], $2::bigint[], $3::bigint[], $4::bigint[], $5::bigint[], $6::bigint[], $7::bigint[])
 			AS u(walker, generation, pos, ahead, failures, failing_since, paused_until)
-			JOIN cursors c ON c.walker = u.walker AND c.generation = u.generation ORDER BY c.walker FOR UPDATE OF c)
-		UPDATE cursors SET `+columns+" FROM u WHERE cursors.walker = u.walker RETURNING cursors.walker", []any(nil)
+			JOIN cursors c ON c.walker = u.walker AND c.generation = u.generation FOR UPDATE OF c SKIP LOCKED)
+		UPDATE cursors SET `+columns+" FROM u WHERE cursors.walker = u.walker RETURNING cursors.walker, cursors.generation", []any(nil)
 	if s.db.Postgres() {
 		args = cursorArrays(parts)
 	} else {
 		query = "WITH u(walker, generation, pos, ahead, failures, failing_since, paused_until) AS (VALUES (?, ?, ?, ?, ?, ?, ?)" +
 			strings.Repeat(", (?, ?, ?, ?, ?, ?, ?)", len(parts)-1) + ") UPDATE cursors SET " + columns +
-			" FROM u WHERE cursors.walker = u.walker AND cursors.generation = u.generation RETURNING walker"
+			" FROM u WHERE cursors.walker = u.walker AND cursors.generation = u.generation RETURNING walker, generation"
 		for i := range parts {
 			l, b := &parts[i].lease, &parts[i].batch
 			args = append(args, l.Walker, l.Generation, b.Pos, nullable(b.Ahead), b.Failures, nullable(b.FailingFrom), nullable(b.PausedUntil))
 		}
 	}
-	held := make(map[string]bool, len(parts))
-	found, err := tx.Tx.QueryContext(ctx, query, args...)
+	return scanGenerations(tx.Tx.QueryContext(ctx, query, args...))
+}
+
+// generations are those of the parts' cursors as they were committed last.
+func generations(ctx context.Context, tx bun.Tx, parts []part) (map[string]int64, error) {
+	walkers := make([]string, len(parts))
+	for i := range parts {
+		walkers[i] = parts[i].lease.Walker
+	}
+	return scanGenerations(tx.Tx.QueryContext(ctx, "SELECT walker, generation FROM cursors WHERE walker = ANY($1)", walkers))
+}
+
+func scanGenerations(rows *sql.Rows, err error) (map[string]int64, error) {
 	if err != nil {
 		return nil, err
 	}
-	defer func() { _ = found.Close() }()
-	for found.Next() {
+	defer func() { _ = rows.Close() }()
+	out := map[string]int64{}
+	for rows.Next() {
 		var walker string
-		if err := found.Scan(&walker); err != nil {
+		var generation int64
+		if err := rows.Scan(&walker, &generation); err != nil {
 			return nil, err
 		}
-		held[walker] = true
+		out[walker] = generation
 	}
-	return held, found.Err()
+	return out, rows.Err()
 }
 
 // cursorArrays are a column each of what the walkers' cursors are to be.

@@ -1,14 +1,18 @@
 package ledger_test
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"testing"
 	"time"
 
+	"github.com/uptrace/bun"
+
 	"dochook/doctype/query"
 	"dochook/hooks/ledger"
 	"dochook/migrations"
+	"dochook/migrations/dbtest"
 )
 
 // claimMany opens n walkers and takes their leases at once.
@@ -93,8 +97,13 @@ func TestFlush_of_many_beside_renewals(t *testing.T) {
 		for i := range leases {
 			go func() {
 				var err error
-				for round := range int64(rounds) {
-					err = errors.Join(err, s.Flush(t.Context(), leases[i], ledger.Batch{Pos: round, Deliveries: []ledger.Delivery{{Key: ledger.Key{Pos: round + 1}, ID: ledger.ID(leases[i].Walker, round+1), Status: ledger.Delivered}}}))
+				for round := int64(0); round < rounds && err == nil; {
+					switch flushed := s.Flush(t.Context(), leases[i], ledger.Batch{Pos: round, Deliveries: delivered(leases[i], round+1).Deliveries[round:]}); {
+					case flushed == nil:
+						round++
+					case !errors.Is(flushed, ledger.ErrLocked): // by a renewal
+						err = flushed
+					}
 				}
 				errs <- errors.Join(err, s.Release(t.Context(), leases[i]))
 			}()
@@ -117,6 +126,95 @@ func TestFlush_of_many_beside_renewals(t *testing.T) {
 		}
 		if _, ok, err := s.Claim(t.Context(), leases[0].Walker, "b", time.Minute); !ok || err != nil {
 			t.Errorf("not released: %v, %v", ok, err)
+		}
+	})
+}
+
+// onCursors calls fn with several walkers on PostgreSQL, where several can write at once.
+func onCursors(t *testing.T, walkers int, fn func(db *migrations.DB, s *ledger.Store, leases []ledger.Lease)) {
+	t.Helper()
+	db := dbtest.New(t, dbtest.Postgres)
+	s := ledger.New(db)
+	fn(db, s, claimMany(t, s, walkers))
+}
+
+func delivered(l ledger.Lease, n int64) ledger.Batch {
+	b := ledger.Batch{Pos: n}
+	for pos := int64(1); pos <= n; pos++ {
+		b.Deliveries = append(b.Deliveries, ledger.Delivery{Key: ledger.Key{Pos: pos}, ID: ledger.ID(l.Walker, pos), Status: ledger.Delivered, CreatedAt: 1, FinishedAt: 2})
+	}
+	return b
+}
+
+// A webhook that is being deleted, which takes a while with many retries, must not hold up what others write down.
+func TestFlush_passes_by_a_cursor_that_is_being_changed(t *testing.T) {
+	onCursors(t, 10, func(db *migrations.DB, s *ledger.Store, leases []ledger.Lease) {
+		const locked, gone = 4, 7
+		batches := make([]ledger.Batch, len(leases))
+		for i := range batches {
+			batches[i] = delivered(leases[i], 3)
+		}
+		leases[gone].Generation--
+		err := db.InTx(t.Context(), func(ctx context.Context, tx bun.Tx) error {
+			if err := s.Close(ctx, tx, leases[locked].Walker); err != nil {
+				return err
+			}
+			for i, err := range s.FlushAll(ctx, leases, batches) {
+				switch {
+				case i == locked && !errors.Is(err, ledger.ErrLocked), i == gone && !errors.Is(err, ledger.ErrLost), i != locked && i != gone && err != nil:
+					t.Errorf("walker %d: %v", i, err)
+				}
+			}
+			if more, err := s.ClaimAll(ctx, "a", []ledger.Claim{{Walker: leases[locked].Walker, TTL: time.Minute}, {Walker: leases[0].Walker, TTL: time.Minute}}); err != nil || len(more) != 1 {
+				t.Errorf("claimed %+v, %v", more, err)
+			}
+			return errors.New("undone")
+		})
+		if err == nil || err.Error() != "undone" {
+			t.Error(err)
+		}
+		if errs := s.FlushAll(t.Context(), leases[locked:locked+1], batches[locked:locked+1]); errs[0] != nil {
+			t.Error(errs)
+		}
+	})
+}
+
+// What is too much together is written part by part.
+func TestFlush_of_too_much_at_once(t *testing.T) {
+	onCursors(t, 20, func(db *migrations.DB, s *ledger.Store, leases []ledger.Lease) {
+		for _, q := range []string{
+			"CREATE FUNCTION slow() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN PERFORM pg_sleep(0.004); RETURN NEW; END $$",
+			"CREATE TRIGGER slow BEFORE INSERT ON deliveries FOR EACH ROW EXECUTE FUNCTION slow()",
+		} {
+			if _, err := db.Write.ExecContext(t.Context(), q); err != nil {
+				t.Fatal(err)
+			}
+		}
+		s.Limit(2 * time.Second) // together they take 4 at least
+		batches := make([]ledger.Batch, len(leases))
+		for i := range batches {
+			batches[i] = delivered(leases[i], 50)
+		}
+		if err := errors.Join(s.FlushAll(t.Context(), leases, batches)...); err != nil {
+			t.Error(err)
+		}
+	})
+}
+
+// A batch that its walker's successor comes together with is lost all the same.
+func TestFlush_of_two_generations_at_once(t *testing.T) {
+	each(t, func(t *testing.T, _ *migrations.DB, s *ledger.Store) {
+		old := claim(t, s, "a", time.Minute)
+		if err := s.Free(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		now := claim(t, s, "b", time.Minute)
+		errs := s.FlushAll(t.Context(), []ledger.Lease{old, now, old}, []ledger.Batch{delivered(old, 1), delivered(now, 2), delivered(old, 3)})
+		if !errors.Is(errs[0], ledger.ErrLost) || errs[1] != nil || !errors.Is(errs[2], ledger.ErrLost) {
+			t.Error(errs)
+		}
+		if n, err := s.Count(t.Context(), query.Query{}); n != 2 || err != nil {
+			t.Errorf("%d deliveries, %v", n, err)
 		}
 	})
 }

@@ -18,11 +18,12 @@ type Store struct {
 	db       *migrations.DB
 	flushes  *group.Committer[part]
 	releases *group.Committer[Lease]
+	limit    time.Duration // of one transaction for several walkers
 }
 
 // New returns a Store on db; it starts nothing.
 func New(db *migrations.DB) *Store {
-	s := &Store{db: db}
+	s := &Store{db: db, limit: flushLimit}
 	s.flushes, s.releases = group.New(flushWalkers, s.flushAll), group.New(flushWalkers, s.releaseAll)
 	return s
 }
@@ -87,7 +88,7 @@ func (s *Store) Skip(ctx context.Context, walker string) error {
 // Claim is ClaimAll for one walker.
 func (s *Store) Claim(ctx context.Context, walker, owner string, ttl time.Duration) (l Lease, ok bool, err error) {
 	got, err := s.ClaimAll(ctx, owner, []Claim{{walker, ttl}})
-	if len(got) != 1 {
+	if err != nil || len(got) != 1 {
 		return Lease{Walker: walker, Owner: owner, TTL: ttl}, false, err
 	}
 	return got[0], true, nil
@@ -99,7 +100,7 @@ type Claim struct {
 	TTL    time.Duration
 }
 
-// ClaimAll takes, in one transaction, the leases of those walkers that nobody holds and that are not gone.
+// ClaimAll takes, in one transaction, the leases of those walkers that nobody holds, that are not gone and are not being changed.
 func (s *Store) ClaimAll(ctx context.Context, owner string, claims []Claim) ([]Lease, error) {
 	if len(claims) == 0 {
 		return nil, nil
@@ -117,7 +118,7 @@ func (s *Store) ClaimAll(ctx context.Context, owner string, claims []Claim) ([]L
 		first = "(?::text, ?::bigint)"
 	}
 	query := "WITH w(walker, ttl) AS (VALUES " + first + strings.Repeat(rest, len(claims)-1) + "), u AS (SELECT c.walker, w.ttl FROM w JOIN cursors c ON c.walker = w.walker WHERE " +
-		free + " ORDER BY c.walker" + s.locking() + ") UPDATE cursors SET lease_owner = ?, generation = generation + 1, lease_ttl = u.ttl, lease_until = " + now +
+		free + s.locking(" SKIP LOCKED") + ") UPDATE cursors SET lease_owner = ?, generation = generation + 1, lease_ttl = u.ttl, lease_until = " + now +
 		" + u.ttl FROM u WHERE cursors.walker = u.walker RETURNING cursors.walker, generation, pos, ahead, failures, failing_since, paused_until, " + now
 	args = append(args, owner, owner)
 	rows, err := s.db.Write.QueryContext(ctx, query, args...)
@@ -138,20 +139,29 @@ func (s *Store) ClaimAll(ctx context.Context, owner string, claims []Claim) ([]L
 	return got, wrap("claim leases", rows.Err())
 }
 
-// locking ends a reading of cursors that are about to be written: whoever writes several locks them in the order of their names, so
-// that none waits for another that waits for it.
-func (s *Store) locking() string {
+// locking ends a reading of cursors c that are about to be written. Whoever writes several of them locks them in the order of their
+// names, or leaves out those that others hold, so that none waits for another that waits for it.
+func (s *Store) locking(others string) string {
 	if s.db.Postgres() {
-		return " FOR UPDATE OF c"
+		return " ORDER BY c.walker FOR UPDATE OF c" + others
 	}
 	return ""
+}
+
+// Lock locks the cursors of walkers that are about to be changed together.
+func (s *Store) Lock(ctx context.Context, tx bun.IDB, walkers []string) error {
+	if !s.db.Postgres() || len(walkers) == 0 {
+		return nil
+	}
+	_, err := tx.ExecContext(ctx, "SELECT c.walker FROM cursors c WHERE c.walker IN (?)"+s.locking(""), bun.List(walkers))
+	return wrap("lock cursors", err)
 }
 
 // Renew prolongs all leases of an owner by their own time to live, also those
 // that ran out but were not taken, and returns which it holds, as walker → generation, with the database's clock.
 func (s *Store) Renew(ctx context.Context, owner string) (held map[string]int64, now int64, err error) {
 	clock := s.db.NowMicros()
-	rows, err := s.db.Write.QueryContext(ctx, "WITH u AS (SELECT c.walker FROM cursors c WHERE c.lease_owner = ? ORDER BY c.walker"+s.locking()+
+	rows, err := s.db.Write.QueryContext(ctx, "WITH u AS (SELECT c.walker FROM cursors c WHERE c.lease_owner = ?"+s.locking("")+
 		") UPDATE cursors SET lease_until = "+clock+" + lease_ttl WHERE walker IN (SELECT walker FROM u) RETURNING walker, generation, "+clock, owner)
 	if err != nil {
 		return nil, 0, wrap("renew leases", err)
@@ -169,18 +179,19 @@ func (s *Store) Renew(ctx context.Context, owner string) (held map[string]int64,
 	return held, now, wrap("renew leases", rows.Err())
 }
 
-// Release gives a lease back, together with others that are given back meanwhile, so that another process can go on at once.
+// Release gives a lease back, together with others that are given back meanwhile, so that another process can go on at once; one whose
+// cursor is being changed runs out.
 func (s *Store) Release(ctx context.Context, l Lease) error { return s.releases.Submit(ctx, l) }
 
 func (s *Store) releaseAll(ctx context.Context, leases []Lease) ([]error, func()) {
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), flushLimit)
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), s.limit)
 	defer cancel()
 	args := make([]any, 0, 2*len(leases))
 	for i := range leases {
 		args = append(args, leases[i].Walker, leases[i].Generation)
 	}
 	_, err := s.db.Write.ExecContext(ctx, "WITH u AS (SELECT c.walker FROM cursors c WHERE (c.walker, c.generation) IN (VALUES (?, ?)"+strings.Repeat(", (?, ?)", len(leases)-1)+
-		") ORDER BY c.walker"+s.locking()+") UPDATE cursors SET lease_owner = '', lease_until = 0 WHERE walker IN (SELECT walker FROM u)", args...)
+		")"+s.locking(" SKIP LOCKED")+") UPDATE cursors SET lease_owner = '', lease_until = 0 WHERE walker IN (SELECT walker FROM u)", args...)
 	if err == nil {
 		return nil, nil
 	}

@@ -19,12 +19,15 @@ type Cursors struct{ *ledger.Store }
 
 // Close forgets a walker and, if it is a webhook's, its runs.
 func (c Cursors) Close(ctx context.Context, tx bun.IDB, walker string) error {
-	if err := c.Store.Close(ctx, tx, walker); err != nil {
-		return err
-	}
 	webhook, ok := strings.CutPrefix(walker, hooks.Walker(""))
 	if !ok {
-		return nil
+		return c.Store.Close(ctx, tx, walker)
+	}
+	if err := c.lock(ctx, tx, walker, webhook); err != nil {
+		return err
+	}
+	if err := c.Store.Close(ctx, tx, walker); err != nil {
+		return err
 	}
 	now := time.Now().UnixMicro()
 	var open []Run
@@ -40,4 +43,19 @@ func (c Cursors) Close(ctx context.Context, tx bun.IDB, walker string) error {
 		}
 	}
 	return wrap("cancel runs", err)
+}
+
+// lock locks the cursors of a webhook and of its runs, before the first of them is changed.
+func (c Cursors) lock(ctx context.Context, tx bun.IDB, walker, webhook string) error {
+	walkers := []string{walker}
+	err := listing.Query(ctx, tx, func(rows *sql.Rows) error {
+		var id string
+		err := rows.Scan(&id)
+		walkers = append(walkers, ledger.RunWalker(id, webhook))
+		return err
+	}, "SELECT id FROM replays WHERE webhook = ? AND status IN (?, ?)", webhook, Preparing, Running)
+	if err != nil {
+		return wrap("cancel runs", err)
+	}
+	return c.Lock(ctx, tx, walkers)
 }

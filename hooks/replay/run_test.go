@@ -7,6 +7,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/uptrace/bun"
+
 	"dochook/doctype"
 	"dochook/hooks/ledger"
 	"dochook/hooks/replay"
@@ -249,6 +251,32 @@ func TestCursors_cancel_the_runs_of_a_deleted_webhook(t *testing.T) {
 		h.no(h.runs.Sweep(h.Context()))
 		if n := h.items(); n != 3 {
 			h.Errorf("%d items, not those of the other run alone", n)
+		}
+	})
+}
+
+// TestCursors_lock_in_the_order_of_names, as who renews leases does: else each could wait for the other, and the deletion be given up.
+func TestCursors_lock_in_the_order_of_names(t *testing.T) {
+	each(t, func(h *house) {
+		if !h.db.Postgres() {
+			return // there is one writer
+		}
+		run := h.begin(h.threeDead())
+		lock := "SELECT walker FROM cursors WHERE walker = ? FOR UPDATE NOWAIT"
+		deleted := make(chan error, 1)
+		h.no(h.db.InTx(h.Context(), func(ctx context.Context, tx bun.Tx) error {
+			_, err := tx.ExecContext(ctx, lock, ledger.RunWalker(run.ID, "w"))
+			h.no(err)
+			go func() { deleted <- h.hooks.Delete(h.Context(), "w") }()
+			for waiting := 0; waiting == 0; {
+				h.no(h.db.Read.QueryRowContext(ctx, "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'").Scan(&waiting))
+			}
+			_, err = tx.ExecContext(ctx, lock, "webhook:w")
+			return err
+		}))
+		h.no(<-deleted)
+		if got := h.get(run.ID); got.Status != replay.Canceled {
+			h.Errorf("%+v", got)
 		}
 	})
 }
