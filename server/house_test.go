@@ -140,8 +140,8 @@ func house() []room {
 		{folder: "server/cli/again", may: []string{
 			"doctype/documents", "fixtures/peer", "hooks", "hooks/ledger", "hooks/replay", "hooks/sender", "migrations", "server/cli", "server/cli/terminal",
 		}},
-		{folder: "server/cli/backup", may: []string{"migrations", "server/cli"}},
-		{folder: "server/cli/completion", may: []string{"server/cli"}},
+		{folder: "server/cli/backup", may: []string{"migrations", "server/cli", "server/cli/terminal"}},
+		{folder: "server/cli/completion", may: []string{"server/cli", "server/cli/terminal"}},
 		{folder: "server/cli/doctor", may: []string{
 			"doctype/query", "hooks", "hooks/ledger", "hooks/sender", "hooks/sender/guard", "migrations", "server", "server/cli", "server/cli/terminal",
 		}},

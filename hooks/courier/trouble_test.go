@@ -95,7 +95,7 @@ func TestEngine_a_thousand_endpoints_dead_at_once(t *testing.T) {
 		h.webhook("live", live.URL, "")
 		base := runtime.NumGoroutine()
 		h.start()
-		h.until("every walker is there", func() bool { return len(h.engine.States()) == dead+1 }) // one after the other, which takes a while
+		h.until("every walker is there", func() bool { return len(h.engine.States()) == dead+1 })
 		h.page(0, docs, 1)
 		live.wait(t, docs)
 		h.until("each dead endpoint was tried, and is given rest", func() bool {

@@ -53,7 +53,7 @@ func (s *Store) flushAll(ctx context.Context, parts []part) ([]error, func()) {
 		for ; to < len(parts) && load+parts[to].load() <= 1; to++ {
 			load += parts[to].load()
 		}
-		if err := s.flushTogether(ctx, parts[from:to], errs[from:to]); err == nil {
+		if to-from > 1 && s.flushTogether(ctx, parts[from:to], errs[from:to]) == nil {
 			from = to
 			continue
 		}

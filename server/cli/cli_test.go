@@ -129,9 +129,7 @@ func TestServe_first_start(t *testing.T) {
 	if got := status(t, p.url+"/api/resource/API%20Key", "token "+key[1]); got != http.StatusOK {
 		t.Errorf("the first key gets %d", got)
 	}
-	if got := status(t, p.url+"/readyz", ""); got != http.StatusOK {
-		t.Errorf("readyz says %d", got)
-	}
+	p.becomeReady(t)
 	locked := dochook(t, dir, "", "keys", "create", "--role", "reader")
 	if locked.code != 1 || !strings.Contains(locked.err, "--server") {
 		t.Errorf("beside a running service: exit %d\n%s", locked.code, locked.err)

@@ -6,6 +6,7 @@ import (
 	"dochook/hooks/ledger"
 	"dochook/migrations"
 	"dochook/server/cli/deliveries"
+	"dochook/server/cli/terminal"
 )
 
 // Deliveries looks at what was sent to webhooks, and sends it again.
@@ -27,7 +28,7 @@ func (v *onDeliveries[V]) Run(ctx context.Context, g *Globals, s *Streams) error
 	if err := v.check(); err != nil {
 		return err
 	}
-	to := deliveries.Output{Writer: s.Out, JSON: g.JSON}
+	to := terminal.Output{Writer: s.Out, JSON: g.JSON}
 	if v.Server != "" {
 		log, err := deliveries.Remote(v.Server, v.Token)
 		if err != nil {

@@ -14,6 +14,7 @@ import (
 	"dochook/fixtures/definitions"
 	"dochook/migrations"
 	"dochook/server/cli/place"
+	"dochook/server/cli/terminal"
 )
 
 // Fixtures moves definitions in and out as files, and plays scenarios.
@@ -43,7 +44,7 @@ func (f *FixturesLoad) Run(ctx context.Context, g *Globals, s *Streams) error {
 	return f.with(ctx, opening{g, f.Targets, creating, g.logger(s.Err)}, func(at *place.Opened) error {
 		done, err := definitions.Load(ctx, at, files)
 		if g.JSON {
-			if printErr := printJSON(s.Out, append([]definitions.Loaded{}, done...)); err == nil {
+			if printErr := terminal.PrintJSON(s.Out, append([]definitions.Loaded{}, done...)); err == nil {
 				err = printErr
 			}
 			return err
@@ -111,7 +112,7 @@ func (f *FixturesExport) Run(ctx context.Context, g *Globals, s *Streams) error 
 		}
 	}
 	if g.JSON {
-		return printJSON(s.Out, written)
+		return terminal.PrintJSON(s.Out, written)
 	}
 	return nil
 }
@@ -168,7 +169,7 @@ func (f *FixturesRun) Run(ctx context.Context, g *Globals, s *Streams) error {
 		}
 	}
 	if g.JSON {
-		err = printJSON(s.Out, results)
+		err = terminal.PrintJSON(s.Out, results)
 	} else {
 		err = printf(s.Out, "%d scenarios, %d failed\n", len(all), failed)
 	}

@@ -2,7 +2,6 @@ package cli
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
 	"io"
 	"log/slog"
@@ -162,14 +161,6 @@ func upIfEmpty(ctx context.Context, db *migrations.DB, log *slog.Logger) error {
 func closeAfter(db *migrations.DB, err error) error {
 	_ = db.Close() // the first error is the one to tell
 	return err
-}
-
-// printJSON writes v indented.
-func printJSON(w io.Writer, v any) error {
-	e := json.NewEncoder(w)
-	e.SetEscapeHTML(false)
-	e.SetIndent("", "  ")
-	return e.Encode(v)
 }
 
 // printf writes to w.

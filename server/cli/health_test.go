@@ -171,9 +171,7 @@ func TestDoctor_database(t *testing.T) {
 func TestServe_drains(t *testing.T) {
 	dir := t.TempDir()
 	p := start(t, dir, tokenEnv(), anyPort, "--drain-time=1h")
-	if got := status(t, p.url+"/readyz", ""); got != http.StatusOK {
-		t.Errorf("readyz says %d", got)
-	}
+	p.becomeReady(t)
 	p.signal(t, os.Interrupt)
 	for deadline := time.Now().Add(time.Minute); status(t, p.url+"/readyz", "") != http.StatusServiceUnavailable; {
 		if time.Now().After(deadline) {
@@ -196,6 +194,7 @@ func TestServe_drains(t *testing.T) {
 func TestHealthcheck(t *testing.T) {
 	dir := t.TempDir()
 	p := start(t, dir, tokenEnv(), anyPort)
+	p.becomeReady(t)
 	if out := ok(t, dir, "healthcheck", "--listen", strings.TrimPrefix(p.url, "http://")); out != "ready: couriers ok, database ok\n" {
 		t.Errorf("%q", out)
 	}

@@ -14,6 +14,7 @@ import (
 
 	"dochook/fixtures/peer"
 	"dochook/server/cli/place"
+	"dochook/server/cli/terminal"
 )
 
 // Import feeds files into a DocType.
@@ -233,7 +234,7 @@ func (o *outcome) add(file string, one peer.Ingested) {
 
 func (o *outcome) print(g *Globals, s *Streams) error {
 	if g.JSON {
-		return printJSON(s.Out, o)
+		return terminal.PrintJSON(s.Out, o)
 	}
 	for _, e := range o.Errors {
 		if err := printf(s.Err, "%s: %s (%s)\n", shownName(e.File), e.String(), e.Code); err != nil {

@@ -133,7 +133,7 @@ func printRuns(w io.Writer, list []place.Run) error {
 	for i := range list {
 		raws[i] = list[i].JSON
 	}
-	return printJSON(w, raws)
+	return terminal.PrintJSON(w, raws)
 }
 
 // tell says in words how a job stands after a verb.

@@ -7,6 +7,7 @@ import (
 	"dochook/migrations"
 	keys "dochook/server/access"
 	"dochook/server/cli/apikeys"
+	"dochook/server/cli/terminal"
 )
 
 // Keys keeps the API keys.
@@ -27,7 +28,7 @@ func (v *onKeys[V]) Run(ctx context.Context, g *Globals, s *Streams) error {
 	if err := v.check(); err != nil {
 		return err
 	}
-	to := apikeys.Output{Writer: s.Out, JSON: g.JSON}
+	to := terminal.Output{Writer: s.Out, JSON: g.JSON}
 	if v.Server != "" {
 		client, err := peer.NewClient(v.Server, v.Token)
 		if err != nil {

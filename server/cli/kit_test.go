@@ -265,3 +265,13 @@ func status(t *testing.T, url, header string) int {
 	}
 	return res.StatusCode
 }
+
+// becomeReady waits until the service says that it does its work, which it does after its couriers' first round.
+func (p *process) becomeReady(t *testing.T) {
+	t.Helper()
+	for deadline := time.Now().Add(time.Minute); status(t, p.url+"/readyz", "") != http.StatusOK; {
+		if time.Now().After(deadline) {
+			t.Fatal("it does not become ready")
+		}
+	}
+}

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"dochook/migrations"
+	"dochook/server/cli/terminal"
 )
 
 // Migrate brings the database's schema up, down, or says how it stands.
@@ -57,7 +58,7 @@ func (g *Globals) migrate(ctx context.Context, s *Streams, what string, step fun
 		return err
 	}
 	if g.JSON {
-		return printJSON(s.Out, map[string]any{strings.ReplaceAll(what, " ", "_"): append([]string{}, names...)})
+		return terminal.PrintJSON(s.Out, map[string]any{strings.ReplaceAll(what, " ", "_"): append([]string{}, names...)})
 	}
 	if len(names) == 0 {
 		return printf(s.Out, "nothing to do\n")
@@ -102,7 +103,7 @@ func (*MigrateStatus) Run(ctx context.Context, g *Globals, s *Streams) error {
 		return err
 	}
 	if g.JSON {
-		return errors.Join(printJSON(s.Out, lines), missing)
+		return errors.Join(terminal.PrintJSON(s.Out, lines), missing)
 	}
 	for _, l := range lines {
 		state := "missing"

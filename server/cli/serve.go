@@ -13,6 +13,7 @@ import (
 	"dochook/migrations"
 	"dochook/server"
 	"dochook/server/cli/build"
+	"dochook/server/cli/terminal"
 )
 
 // Serve runs the service until its ctx ends.
@@ -93,7 +94,7 @@ func (v *Serve) open(ctx context.Context, g *Globals, log *slog.Logger) (*migrat
 func announce(g *Globals, w io.Writer, address, database string, log *slog.Logger) {
 	var err error
 	if g.JSON {
-		err = printJSON(w, map[string]string{"address": "http://" + address, "database": database, "version": build.Current().Version})
+		err = terminal.PrintJSON(w, map[string]string{"address": "http://" + address, "database": database, "version": build.Current().Version})
 	} else {
 		err = printf(w, "dochook %s listens on http://%s (database %s)\n", build.Current().Version, address, database)
 	}

@@ -1,6 +1,9 @@
 package cli
 
-import "dochook/server/cli/build"
+import (
+	"dochook/server/cli/build"
+	"dochook/server/cli/terminal"
+)
 
 // Version prints what this program is.
 type Version struct{}
@@ -9,7 +12,7 @@ type Version struct{}
 func (*Version) Run(g *Globals, s *Streams) error {
 	b := build.Current()
 	if g.JSON {
-		return printJSON(s.Out, b)
+		return terminal.PrintJSON(s.Out, b)
 	}
 	text := "dochook " + b.Version
 	if b.Revision != "" {

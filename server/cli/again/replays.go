@@ -35,7 +35,7 @@ func (l *List) Run(ctx context.Context, g *cli.Globals, s *cli.Streams) error {
 			return err
 		}
 		if g.JSON {
-			return printJSON(s.Out, list)
+			return terminal.PrintJSON(s.Out, list)
 		}
 		w := terminal.NewTable(s.Out)
 		if _, err := fmt.Fprintln(w, "ID\tKIND\tWEBHOOK\tSTATUS\tDONE\tTOTAL\tDELIVERED\tDEAD\tBY\tCREATED"); err != nil {

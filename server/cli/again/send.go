@@ -12,6 +12,7 @@ import (
 
 	"dochook/hooks/replay"
 	"dochook/server/cli"
+	"dochook/server/cli/terminal"
 )
 
 // Replay sends again what a webhook was told before.
@@ -86,7 +87,7 @@ func (a *Asking) send(ctx context.Context, at cli.Place, c *conversation, r repl
 			return c.await(ctx, p, run)
 		}
 		if c.JSON {
-			return printJSON(c.Out, run)
+			return terminal.PrintJSON(c.Out, run)
 		}
 		later := ""
 		if p.alone {
@@ -198,15 +199,8 @@ func progress(r *replay.Run) string {
 
 func (c *conversation) tell(r *replay.Run) error {
 	if c.JSON {
-		return printJSON(c.Out, r)
+		return terminal.PrintJSON(c.Out, r)
 	}
 	_, err := fmt.Fprintf(c.Out, "%s %s to %s is %s: %s\n", r.Kind, r.ID, r.Webhook, r.Status, progress(r))
 	return err
-}
-
-func printJSON(w io.Writer, v any) error {
-	e := json.NewEncoder(w)
-	e.SetEscapeHTML(false)
-	e.SetIndent("", "  ")
-	return e.Encode(v)
 }

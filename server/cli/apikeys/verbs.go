@@ -13,20 +13,7 @@ import (
 
 // Verb is something to be done with keys; its fields are its flags.
 type Verb interface {
-	Do(ctx context.Context, keys Store, out Output) error
-}
-
-// Output is where a verb writes what was asked for, and whether as JSON.
-type Output struct {
-	io.Writer
-	JSON bool
-}
-
-func (o Output) printJSON(v any) error {
-	e := json.NewEncoder(o)
-	e.SetEscapeHTML(false)
-	e.SetIndent("", "  ")
-	return e.Encode(v)
+	Do(ctx context.Context, keys Store, out terminal.Output) error
 }
 
 // Create makes a key.
@@ -39,14 +26,14 @@ type Create struct {
 }
 
 // Do makes it and prints the token key:secret.
-func (c Create) Do(ctx context.Context, keys Store, out Output) error {
+func (c Create) Do(ctx context.Context, keys Store, out terminal.Output) error {
 	k, err := keys.create(ctx, access.Key{
 		Name: c.Name, Owner: c.User, Description: c.Description, Role: access.Role(c.Role), DocTypes: c.DocTypes, Enabled: true,
 	})
 	switch {
 	case err != nil:
 	case out.JSON:
-		err = out.printJSON(k)
+		err = terminal.PrintJSON(out, k)
 	default:
 		_, err = fmt.Fprintln(out, k.Token)
 	}
@@ -57,13 +44,13 @@ func (c Create) Do(ctx context.Context, keys Store, out Output) error {
 type List struct{}
 
 // Do lists them, without secrets.
-func (List) Do(ctx context.Context, keys Store, out Output) error {
+func (List) Do(ctx context.Context, keys Store, out terminal.Output) error {
 	found, err := keys.list(ctx)
 	if err != nil {
 		return err
 	}
 	if out.JSON {
-		return out.printJSON(append([]json.RawMessage{}, found...))
+		return terminal.PrintJSON(out, append([]json.RawMessage{}, found...))
 	}
 	w := terminal.NewTable(out.Writer)
 	if _, err := io.WriteString(w, "NAME\tROLE\tUSER\tENABLED\tDOCTYPES\tDESCRIPTION\n"); err != nil {
@@ -95,12 +82,12 @@ type Revoke struct {
 }
 
 // Do deletes it; a service that runs on the database follows within two seconds.
-func (r Revoke) Do(ctx context.Context, keys Store, out Output) error {
+func (r Revoke) Do(ctx context.Context, keys Store, out terminal.Output) error {
 	if err := keys.revoke(ctx, r.Name); err != nil {
 		return err
 	}
 	if out.JSON {
-		return out.printJSON(map[string]string{"revoked": r.Name})
+		return terminal.PrintJSON(out, map[string]string{"revoked": r.Name})
 	}
 	_, err := fmt.Fprintf(out, "revoked %s\n", r.Name)
 	return err

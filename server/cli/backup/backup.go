@@ -2,7 +2,6 @@ package backup
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -14,6 +13,7 @@ import (
 
 	"dochook/migrations"
 	"dochook/server/cli"
+	"dochook/server/cli/terminal"
 )
 
 // Backup copies the database.
@@ -143,10 +143,7 @@ func rootCause(err error) string {
 
 func tell(g *cli.Globals, s *cli.Streams, what map[string]any, words string) error {
 	if g.JSON {
-		e := json.NewEncoder(s.Out)
-		e.SetEscapeHTML(false)
-		e.SetIndent("", "  ")
-		return e.Encode(what)
+		return terminal.PrintJSON(s.Out, what)
 	}
 	_, err := io.WriteString(s.Out, words+"\n")
 	return err

@@ -1,7 +1,6 @@
 package completion
 
 import (
-	"encoding/json"
 	"fmt"
 	"io"
 	"slices"
@@ -10,6 +9,7 @@ import (
 	"github.com/alecthomas/kong"
 
 	"dochook/server/cli"
+	"dochook/server/cli/terminal"
 )
 
 // Completion prints the script of a shell.
@@ -28,7 +28,7 @@ fish: dochook completion fish > ~/.config/fish/completions/dochook.fish`
 func (c *Completion) Run(parsed *kong.Context, g *cli.Globals, s *cli.Streams) error {
 	verbs := grammar(parsed.Model)
 	if g.JSON {
-		return printJSON(s.Out, verbs)
+		return terminal.PrintJSON(s.Out, verbs)
 	}
 	text := ""
 	switch c.Shell {
@@ -41,13 +41,6 @@ func (c *Completion) Run(parsed *kong.Context, g *cli.Globals, s *cli.Streams) e
 	}
 	_, err := io.WriteString(s.Out, text)
 	return err
-}
-
-func printJSON(w io.Writer, v any) error {
-	e := json.NewEncoder(w)
-	e.SetEscapeHTML(false)
-	e.SetIndent("", "  ")
-	return e.Encode(v)
 }
 
 // verb is a verb, or what stands before one.

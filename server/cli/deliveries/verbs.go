@@ -16,20 +16,7 @@ import (
 
 // Verb is something to be done with a log; its fields are its flags.
 type Verb interface {
-	Do(ctx context.Context, log Log, out Output) error
-}
-
-// Output is where a verb writes what was asked for, and whether as JSON.
-type Output struct {
-	io.Writer
-	JSON bool
-}
-
-func (o Output) printJSON(v any) error {
-	e := json.NewEncoder(o)
-	e.SetEscapeHTML(false)
-	e.SetIndent("", "  ")
-	return e.Encode(v)
+	Do(ctx context.Context, log Log, out terminal.Output) error
 }
 
 // Chosen are the flags that choose deliveries; all must hold.
@@ -110,7 +97,7 @@ type List struct {
 }
 
 // Do lists them.
-func (l List) Do(ctx context.Context, log Log, out Output) error {
+func (l List) Do(ctx context.Context, log Log, out terminal.Output) error {
 	if l.Limit < 1 || l.Limit > 10_000 {
 		return &peer.Error{CodeWord: peer.CodeInvalid, Field: "--limit", Message: "it is from 1 to 10000"}
 	}
@@ -123,7 +110,7 @@ func (l List) Do(ctx context.Context, log Log, out Output) error {
 		return err
 	}
 	if out.JSON {
-		return out.printJSON(append([]json.RawMessage{}, found...))
+		return terminal.PrintJSON(out, append([]json.RawMessage{}, found...))
 	}
 	w := terminal.NewTable(out.Writer)
 	if _, err := io.WriteString(w, "ID\tWEBHOOK\tEVENT\tDOCTYPE\tDOCUMENT\tSTATUS\tATTEMPTS\tHTTP\tCREATED\n"); err != nil {
@@ -149,7 +136,7 @@ type Get struct {
 }
 
 // Do shows them. It stops at the first error.
-func (g Get) Do(ctx context.Context, log Log, out Output) error {
+func (g Get) Do(ctx context.Context, log Log, out terminal.Output) error {
 	return eachID(ctx, g.IDs, out, log.get, func(_ string, raw json.RawMessage) error {
 		var d delivery
 		if err := json.Unmarshal(raw, &d); err != nil {
@@ -171,7 +158,7 @@ func (g Get) Do(ctx context.Context, log Log, out Output) error {
 }
 
 // eachID does something with deliveries, and shows what comes of it: in words, or as a JSON list. It stops at the first error.
-func eachID(ctx context.Context, ids []string, out Output, do func(ctx context.Context, id string) (json.RawMessage, error), show func(id string, raw json.RawMessage) error) error {
+func eachID(ctx context.Context, ids []string, out terminal.Output, do func(ctx context.Context, id string) (json.RawMessage, error), show func(id string, raw json.RawMessage) error) error {
 	done := []json.RawMessage{}
 	var failed error
 	for _, id := range ids {
@@ -189,7 +176,7 @@ func eachID(ctx context.Context, ids []string, out Output, do func(ctx context.C
 		}
 	}
 	if out.JSON {
-		if err := out.printJSON(done); err != nil {
+		if err := terminal.PrintJSON(out, done); err != nil {
 			return err
 		}
 	}
@@ -202,7 +189,7 @@ type Resend struct {
 }
 
 // Do sends them. It is an error if one does not succeed; the others are sent all the same.
-func (r Resend) Do(ctx context.Context, log Log, out Output) error {
+func (r Resend) Do(ctx context.Context, log Log, out terminal.Output) error {
 	s, ok := log.(*service)
 	if !ok {
 		return &peer.Error{CodeWord: peer.CodeInvalid, Message: "it takes a running service to send"}
@@ -240,7 +227,7 @@ type Export struct {
 }
 
 // Do writes them.
-func (e Export) Do(ctx context.Context, log Log, out Output) error {
+func (e Export) Do(ctx context.Context, log Log, out terminal.Output) error {
 	filters, err := e.filters()
 	if err != nil {
 		return err
@@ -258,7 +245,7 @@ func (e Export) Do(ctx context.Context, log Log, out Output) error {
 	if err := whole(e.Out, func(w io.Writer) error { return log.export(ctx, v, w) }); err != nil || !out.JSON {
 		return err
 	}
-	return out.printJSON(map[string]string{"file": e.Out})
+	return terminal.PrintJSON(out, map[string]string{"file": e.Out})
 }
 
 // whole makes a file of what fn writes, in the place of one that is there, or nothing.

@@ -1,7 +1,6 @@
 package doctor
 
 import (
-	"encoding/json"
 	"fmt"
 	"io"
 	"strings"
@@ -94,10 +93,7 @@ func (r *report) end() error {
 		}
 	}
 	if r.asJSON {
-		e := json.NewEncoder(r.out)
-		e.SetEscapeHTML(false)
-		e.SetIndent("", "  ")
-		err := e.Encode(map[string]any{"ok": failures == 0, "warnings": warnings, "failures": failures, "checks": r.list})
+		err := terminal.PrintJSON(r.out, map[string]any{"ok": failures == 0, "warnings": warnings, "failures": failures, "checks": r.list})
 		if err != nil {
 			return err
 		}
