@@ -92,7 +92,8 @@ func whyInvalid(rawURL string) string {
 }
 
 func postgresPool(cfg *pgx.ConnConfig, conns int) *bun.DB {
-	pool := sql.OpenDB(stdlib.GetConnector(*cfg.Copy(), stdlib.OptionShouldPing((&doubt{}).ping), stdlib.OptionResetSession(dropClosed)))
+	pool := sql.OpenDB(stdlib.GetConnector(*cfg.Copy(), stdlib.OptionAfterConnect(useTextArrays),
+		stdlib.OptionShouldPing((&doubt{}).ping), stdlib.OptionResetSession(dropClosed)))
 	pool.SetMaxOpenConns(conns)
 	pool.SetMaxIdleConns(conns)
 	pool.SetConnMaxIdleTime(5 * time.Minute)

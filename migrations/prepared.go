@@ -6,11 +6,11 @@ import (
 	"errors"
 )
 
-// maxPrepared is how many statements a connection to SQLite keeps: they are those that insert chunks of rows, and not many.
+// maxPrepared is how many statements a connection to SQLite keeps: they are those that insert or look up chunks of rows, and not many.
 const maxPrepared = 64
 
-// keepingConn keeps statements that were prepared until they are prepared again: an insertion of many rows has a long text, which takes
-// SQLite a while to read.
+// keepingConn keeps statements that were prepared until they are prepared again, and those of queries with arguments: one about many
+// rows has a long text, which takes SQLite a while to read.
 type keepingConn struct {
 	sqliteConn
 
@@ -46,6 +46,38 @@ func (c *keepingConn) PrepareContext(ctx context.Context, query string) (driver.
 	}
 	return stmt, err
 }
+
+// QueryContext implements driver.QueryerContext. What bun asks has its values in the text, which will not come again.
+func (c *keepingConn) QueryContext(ctx context.Context, query string, args []driver.NamedValue) (driver.Rows, error) {
+	if len(args) == 0 {
+		return c.sqliteConn.QueryContext(ctx, query, args)
+	}
+	stmt, err := c.PrepareContext(ctx, query)
+	if err != nil {
+		return nil, err
+	}
+	kept, ok := stmt.(*keptStmt)
+	if !ok {
+		_ = stmt.Close()
+		return c.sqliteConn.QueryContext(ctx, query, args)
+	}
+	rows, err := kept.QueryContext(ctx, args)
+	if err != nil {
+		_ = kept.Close() // it failed already
+		return nil, err
+	}
+	return &keptRows{rows, kept}, nil
+}
+
+// keptRows gives the statement back when they are closed.
+type keptRows struct {
+	driver.Rows
+
+	stmt *keptStmt
+}
+
+// Close implements driver.Rows.
+func (r *keptRows) Close() error { return errors.Join(r.Rows.Close(), r.stmt.Close()) }
 
 // Close implements driver.Stmt.
 func (s *keptStmt) Close() error {

@@ -10,6 +10,7 @@ import (
 
 	"dochook/doctype"
 	"dochook/doctype/listing"
+	"dochook/migrations/rows"
 )
 
 // Lock reads the documents of these names into their states and keeps them from being written by others until the transaction ends.
@@ -31,9 +32,9 @@ func (t Table) Load(ctx context.Context, names []string, hashes [][]byte, states
 				FROM documents d WHERE d.doctype = $1 AND d.name = i.name LIMIT 1) d`, t.DocType, names, hashes)
 		return scanAll(rows, err, t.DocType, states)
 	}
-	for chunk := range slices.Chunk(names, 500) {
-		rows, err := t.DB.QueryContext(ctx, "SELECT "+Columns+" FROM documents WHERE doctype = ? AND name IN (?"+strings.Repeat(", ?", len(chunk)-1)+")",
-			named([]any{t.DocType}, chunk)...)
+	for from, to := range rows.Chunks(len(names), 512) {
+		rows, err := t.DB.QueryContext(ctx, "SELECT "+Columns+" FROM documents WHERE doctype = ? AND name IN (?"+strings.Repeat(", ?", to-from-1)+")",
+			named([]any{t.DocType}, names[from:to])...)
 		if err := scanAll(rows, err, t.DocType, states); err != nil {
 			return err
 		}
@@ -58,15 +59,13 @@ func (t Table) LoadChanged(ctx context.Context, scraper string, names []string, 
 			t.DocType, names, hashes, scraper)
 		return scanChanged(rows, err, t.DocType, states, same)
 	}
-	const chunk = 150
-	for start := 0; start < len(names); start += chunk {
-		end := min(start+chunk, len(names))
-		args := make([]any, 0, 3*chunk+3)
-		for i := start; i < end; i++ {
+	for from, to := range rows.Chunks(len(names), 128) {
+		args := make([]any, 0, 3*(to-from)+3)
+		for i := from; i < to; i++ {
 			args = append(args, i, names[i], hashes[i])
 		}
 		args = append(args, scraper, scraper, t.DocType)
-		rows, err := t.DB.QueryContext(ctx, "WITH i(ord, name, hash) AS (VALUES (?, ?, ?)"+strings.Repeat(", (?, ?, ?)", end-start-1)+
+		rows, err := t.DB.QueryContext(ctx, "WITH i(ord, name, hash) AS (VALUES (?, ?, ?)"+strings.Repeat(", (?, ?, ?)", to-from-1)+
 			") SELECT i.ord, CASE WHEN d.hash = i.hash AND d.trashed_at IS NULL AND (? = '' OR d.scraper IS ?)"+columns+
 			"i CROSS JOIN documents d ON d.doctype = ? AND d.name = i.name", args...) // CROSS JOIN: the names come first
 		if err := scanChanged(rows, err, t.DocType, states, same); err != nil {

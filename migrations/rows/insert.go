@@ -2,12 +2,9 @@ package rows
 
 import (
 	"context"
-	"database/sql"
-	"errors"
 	"fmt"
 	"strings"
 
-	"github.com/jackc/pgx/v5/pgtype"
 	"github.com/uptrace/bun"
 	"github.com/uptrace/bun/dialect"
 )
@@ -27,16 +24,12 @@ func (e *Error) Error() string { return e.text }
 // Code returns "invalid".
 func (e *Error) Code() string { return "invalid" }
 
-// sqliteParams is about how many parameters one statement of VALUES has. SQLite's limit is 32,766; longer statements than this only
-// take longer to prepare (measured: 150,000 rows/s here, 90,000 with thousands).
-const sqliteParams = 450
-
 // Insert inserts the rows into table, in the order of the slices, and returns how many rows were inserted or, by suffix, updated.
 // No rows is no statement. suffix follows the rows ("ON CONFLICT … DO UPDATE SET …"); RETURNING is not supported.
 // table, the columns' names and suffix are SQL text and must never come from input. After an error tx must be rolled back.
 //
-// PostgreSQL gets one statement with one array parameter per column, SQLite statements of VALUES. On PostgreSQL, therefore, a row may
-// be touched only once by an ON CONFLICT … DO UPDATE.
+// PostgreSQL gets one statement with one array parameter per column, SQLite statements of VALUES; a column that is the same in many
+// rows is one parameter on both. On PostgreSQL, therefore, a row may be touched only once by an ON CONFLICT … DO UPDATE.
 func Insert(ctx context.Context, tx bun.Tx, table string, cols []Column, suffix string) (int64, error) {
 	in := insertion{head: table, cols: cols, suffix: suffix}
 	return in.run(ctx, tx)
@@ -66,6 +59,7 @@ func (in *insertion) run(ctx context.Context, tx bun.Tx) (int64, error) {
 		names[i] = c.Name
 	}
 	in.rows, in.head = n, "INSERT INTO "+in.head+" ("+strings.Join(names, ", ")+") "
+	in.same = alike(in.cols, n)
 	if tx.Dialect().Name() == dialect.PG {
 		return in.arrays(ctx, tx.Tx)
 	}
@@ -76,6 +70,7 @@ func (in *insertion) run(ctx context.Context, tx bun.Tx) (int64, error) {
 type insertion struct {
 	head   string
 	cols   []Column
+	same   []bool // which columns hold one value alone; nil = those of few rows, nobody has looked
 	rows   int
 	first  string
 	suffix string
@@ -111,133 +106,4 @@ func length(cols []Column) (int, error) {
 		n = l
 	}
 	return n, nil
-}
-
-func (in *insertion) arrays(ctx context.Context, tx *sql.Tx) (int64, error) {
-	places, args := make([]string, len(in.cols)), make([]any, len(in.cols))
-	for i, c := range in.cols {
-		sqlType := "text"
-		args[i] = c.Values
-		switch v := c.Values.(type) {
-		case []*string:
-			args[i] = nullableTexts(v)
-		case []int64:
-			sqlType = "bigint"
-		case []*int64:
-			sqlType = "bigint"
-			args[i] = nullableInts(v)
-		case [][]byte:
-			sqlType = "bytea"
-		}
-		places[i] = fmt.Sprintf("$%d::%s[]", i+1, sqlType)
-	}
-	//nolint:gosec // SQL text of our own, as documented
-	query := in.head + "SELECT * FROM unnest(" + strings.Join(places, ", ") + ") " + in.suffix
-	if in.first != "" {
-		// The one row of the CTE is joined to each, so it is there before a row is made.
-		query = "WITH first AS MATERIALIZED (SELECT " + in.first + "), made AS (" + in.head + "SELECT u.* FROM first, unnest(" + strings.Join(places, ", ") +
-			") AS u RETURNING " + in.key + ") SELECT min(" + in.key + "), max(" + in.key + ") FROM made"
-		return int64(in.rows), tx.QueryRowContext(ctx, query, args...).Scan(&in.from, &in.to)
-	}
-	result, err := tx.ExecContext(ctx, query, args...)
-	if err != nil {
-		return 0, err
-	}
-	return result.RowsAffected()
-}
-
-// nullableTexts and nullableInts spare pgx the reflection it does for slices of pointers.
-func nullableTexts(values []*string) []pgtype.Text {
-	out := make([]pgtype.Text, len(values))
-	for i, v := range values {
-		if v != nil {
-			out[i] = pgtype.Text{String: *v, Valid: true}
-		}
-	}
-	return out
-}
-
-func nullableInts(values []*int64) []pgtype.Int8 {
-	out := make([]pgtype.Int8, len(values))
-	for i, v := range values {
-		if v != nil {
-			out[i] = pgtype.Int8{Int64: *v, Valid: true}
-		}
-	}
-	return out
-}
-
-// values prepares one statement for all whole chunks and one for the rest.
-func (in *insertion) values(ctx context.Context, tx *sql.Tx) (int64, error) {
-	chunk := max(1, sqliteParams/len(in.cols))
-	rest := in.rows % chunk
-	whole, err := in.chunks(ctx, tx, span{start: 0, end: in.rows - rest, size: chunk})
-	if err != nil || rest == 0 {
-		return whole, err
-	}
-	last, err := in.chunks(ctx, tx, span{start: in.rows - rest, end: in.rows, size: rest})
-	return whole + last, err
-}
-
-// span is the rows from start to before end, in chunks of size.
-type span struct{ start, end, size int }
-
-func (in *insertion) chunks(ctx context.Context, tx *sql.Tx, s span) (total int64, err error) {
-	if s.start == s.end {
-		return 0, nil
-	}
-	row := "(" + strings.Repeat("?,", len(in.cols)-1) + "?)"
-	stmt, err := tx.PrepareContext(ctx, in.head+"VALUES "+strings.Repeat(row+",", s.size-1)+row+" "+in.suffix)
-	if err != nil {
-		return 0, err
-	}
-	defer func() { err = errors.Join(err, stmt.Close()) }()
-	args := make([]any, 0, s.size*len(in.cols))
-	for at := s.start; at < s.end; at += s.size {
-		args = args[:0]
-		for i := at; i < at+s.size; i++ {
-			for _, c := range in.cols {
-				args = append(args, value(c, i))
-			}
-		}
-		result, err := stmt.ExecContext(ctx, args...)
-		if err != nil {
-			return total, err
-		}
-		count, err := result.RowsAffected()
-		if err != nil {
-			return total, err
-		}
-		total += count
-		if in.key != "" {
-			if in.to, err = result.LastInsertId(); err != nil {
-				return total, err
-			}
-			in.from = in.to - int64(at+s.size) + 1 // there is one writer
-		}
-	}
-	return total, nil
-}
-
-// value is row i of c as the driver takes it: nil for NULL.
-func value(c Column, i int) any {
-	switch v := c.Values.(type) {
-	case []string:
-		return v[i]
-	case []int64:
-		return v[i]
-	case []*string:
-		if v[i] != nil {
-			return *v[i]
-		}
-	case []*int64:
-		if v[i] != nil {
-			return *v[i]
-		}
-	case [][]byte:
-		if v[i] != nil {
-			return v[i]
-		}
-	}
-	return nil
 }

@@ -112,7 +112,7 @@ func docs(n int, version int64) []rows.Column {
 	data, name := make([]string, n), make([]string, n)
 	versions, hash := make([]int64, n), make([][]byte, n)
 	for i := range n {
-		data[i], name[i] = strings.Repeat("x", 500), fmt.Sprintf("d%07d", i)
+		data[i], name[i] = strings.Repeat("x", 490)+fmt.Sprintf("%010d", i), fmt.Sprintf("d%07d", i)
 		versions[i], hash[i] = version, []byte{0, 1, 0xff, byte(i)}
 	}
 	return []rows.Column{
