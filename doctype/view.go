@@ -46,9 +46,13 @@ func (d *Document) AppendView(dst []byte) []byte {
 	w.Text("name", d.Name)
 	w.Text("doctype", d.DocType)
 	w.Text("owner", d.Owner)
-	var spelled [len(viewTime) + 2]byte
-	w.Raw("creation", d.Creation.UTC().AppendFormat(spelled[:0], quotedTime))
-	w.Raw("modified", d.Modified.UTC().AppendFormat(spelled[:0], quotedTime))
+	var room [len(viewTime) + 2]byte
+	at := d.Creation.UTC().AppendFormat(room[:0], quotedTime)
+	w.Raw("creation", at)
+	if !d.Modified.Equal(d.Creation) {
+		at = d.Modified.UTC().AppendFormat(room[:0], quotedTime)
+	}
+	w.Raw("modified", at)
 	w.Text("modified_by", d.ModifiedBy)
 	w.Raw("docstatus", zero)
 	w.Raw("idx", zero)

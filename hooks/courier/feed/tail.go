@@ -1,6 +1,7 @@
 package feed
 
 import (
+	"cmp"
 	"slices"
 	"sync"
 	"sync/atomic"
@@ -9,22 +10,39 @@ import (
 )
 
 const (
-	tailBytes   = 16 << 20
-	tailEntries = 10_000
-	tailApart   = 4 // commits kept apart until the one before them is told of
+	tailBytes = 32 << 20
+	entrySize = 400 // of an entry in memory, about, without its record
+	tailApart = 4   // commits kept apart until the one before them is told of
 )
 
-// Tail is the end of the log as this process has written it, in memory, so that walkers that keep up need not each read it from the
-// database. The zero value is empty and ready for use; its methods may be called from any goroutine.
+// Tail is the end of the log as this process has written it, in memory, so that walkers that keep up, or nearly, need not each read it
+// from the database. The zero value is empty and ready for use; its methods may be called from any goroutine.
 type Tail struct {
+	// Most is how many bytes are kept at most; 0 is 32 MB.
+	Most int
+
 	mu      sync.RWMutex
 	from    int64 // the entries are all there are from behind here …
 	upto    int64 // … up to here
-	entries []doctype.Event
+	commits []commit
 	bytes   int
-	apart   [][]doctype.Event // came before what lies between
+	apart   []commit // came before what lies between
 
 	doubts atomic.Int64
+}
+
+// commit is what one transaction put into the log: its positions have no gaps. It is dropped as a whole, as its records stand in one
+// piece of memory.
+type commit []doctype.Event
+
+func (c commit) first() int64 { return c[0].Pos }
+func (c commit) last() int64  { return c[len(c)-1].Pos }
+
+func (c commit) size() (bytes int) {
+	for i := range c {
+		bytes += size(&c[i]) + entrySize
+	}
+	return bytes
 }
 
 // Add appends events as they were just committed, with their positions. Commits may be told of in another order than they happened.
@@ -35,23 +53,22 @@ func (t *Tail) Add(events []doctype.Event) {
 	kept := cloned(events)
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	if kept == nil || kept[0].Pos <= t.upto { // nobody knows where they stand
-		t.from, t.upto, t.entries, t.bytes, t.apart = 0, 0, nil, 0, nil
+	if kept == nil || kept.first() <= t.upto { // nobody knows where they stand
+		t.from, t.upto, t.commits, t.bytes, t.apart = 0, 0, nil, 0, nil
 		t.doubts.Add(1)
 		return
 	}
-	at, _ := slices.BinarySearchFunc(t.apart, kept[0].Pos, func(a []doctype.Event, pos int64) int { return int(a[0].Pos - pos) })
+	at, _ := slices.BinarySearchFunc(t.apart, kept.first(), func(c commit, pos int64) int { return int(c.first() - pos) })
 	t.apart = slices.Insert(t.apart, at, kept)
 	if t.upto == 0 || len(t.apart) > tailApart { // what lies between is of others, or of nobody
-		t.from = t.apart[0][0].Pos - 1
-		t.upto, t.entries, t.bytes = t.from, nil, 0
+		t.from = t.apart[0].first() - 1
+		t.upto, t.commits, t.bytes = t.from, nil, 0
 	}
-	for len(t.apart) > 0 && t.apart[0][0].Pos == t.upto+1 {
-		t.entries = append(t.entries, t.apart[0]...)
-		for i := range t.apart[0] {
-			t.bytes += size(&t.apart[0][i])
-		}
-		t.upto, t.apart = t.entries[len(t.entries)-1].Pos, t.apart[1:]
+	for len(t.apart) > 0 && t.apart[0].first() == t.upto+1 {
+		next := t.apart[0]
+		t.commits, t.apart = append(t.commits, next), t.apart[1:]
+		t.bytes += next.size()
+		t.upto = next.last()
 	}
 	t.shorten()
 }
@@ -59,18 +76,13 @@ func (t *Tail) Add(events []doctype.Event) {
 // Doubt says that others may have written to the log.
 func (t *Tail) Doubt() { t.doubts.Add(1) }
 
-// shorten drops the oldest entries.
+// shorten drops the oldest commits.
 func (t *Tail) shorten() {
-	n := max(0, len(t.entries)-tailEntries)
-	for i := range t.entries {
-		if i >= n && t.bytes <= tailBytes {
-			break
-		}
-		t.bytes -= size(&t.entries[i])
-		t.from, n = t.entries[i].Pos, max(n, i+1)
-	}
-	if clear(t.entries[:n]); n > 0 {
-		t.entries = t.entries[n:] // append makes a new array before long
+	for len(t.commits) > 0 && t.bytes > cmp.Or(t.Most, tailBytes) {
+		t.bytes -= t.commits[0].size()
+		t.from = t.commits[0].last()
+		t.commits[0] = nil
+		t.commits = t.commits[1:]
 	}
 }
 
@@ -81,21 +93,28 @@ func (t *Tail) after(place int64, limit int, w Wanted) (b Batch, known bool) {
 	if t.upto == 0 || place < t.from || place > t.upto || place == t.upto && len(t.apart) > 0 {
 		return b, false
 	}
-	at, _ := slices.BinarySearchFunc(t.entries, place+1, func(e doctype.Event, pos int64) int { return int(e.Pos - pos) })
 	b.Upto = t.upto
+	if n := min(int64(limit), t.upto-place); n > 0 {
+		b.Entries = make([]Entry, 0, n)
+	}
 	read := 0
-	for i := at; i < len(t.entries); i++ {
-		e := t.entries[i]
-		if w.DocType != "" && e.DocType != w.DocType || w.JobEvents && e.Version != 0 {
-			continue
-		}
-		if w.Bare && e.Version != 0 {
-			e.Data, e.Changed = nil, nil
-		}
-		b.Entries = append(b.Entries, Entry{e.Pos, e})
-		if read += size(&e); read >= readBytes || len(b.Entries) == limit {
-			b.Upto, b.Full = e.Pos, true
-			break
+	at, _ := slices.BinarySearchFunc(t.commits, place+1, func(c commit, pos int64) int { return int(c.last() - pos) })
+	for _, c := range t.commits[at:] {
+		for i := max(0, place+1-c.first()); i < int64(len(c)); i++ {
+			e := &c[i]
+			if w.DocType != "" && e.DocType != w.DocType || w.JobEvents && e.Version != 0 {
+				continue
+			}
+			b.Entries = append(b.Entries, Entry{e.Pos, *e})
+			if w.Bare && e.Version != 0 {
+				bare := &b.Entries[len(b.Entries)-1].Event
+				bare.Data, bare.Changed = nil, nil
+				e = bare
+			}
+			if read += size(e); read >= readBytes || len(b.Entries) == limit {
+				b.Upto, b.Full = e.Pos, true
+				return b, true
+			}
 		}
 	}
 	return b, true
@@ -104,7 +123,7 @@ func (t *Tail) after(place int64, limit int, w Wanted) (b Batch, known bool) {
 func size(e *doctype.Event) int { return len(e.Data) + len(e.Changed) }
 
 // cloned copies what the tail can hold of events, away from the bodies they came in; nil if their positions are not known.
-func cloned(events []doctype.Event) []doctype.Event {
+func cloned(events []doctype.Event) commit {
 	for i := range events {
 		if events[i].Pos != events[0].Pos+int64(i) || events[i].Pos == 0 {
 			return nil

@@ -131,14 +131,19 @@ func TestTail_is_what_the_log_is(t *testing.T) {
 	})
 }
 
-// The log is longer than what is kept of it.
+// The log is longer than what is kept of it, and at last a commit is longer, too.
 func TestTail_keeps_the_end(t *testing.T) {
 	dbtest.Each(t, func(t *testing.T, db *migrations.DB) {
 		h := open(t, db)
-		for i := range 3 {
-			page(t, h.docs, "One/a", 6000, i+1)
+		h.tail.Most = 100_000
+		for i := range 9 {
+			page(t, h.docs, "One/a", 60, i+1)
+			h.same(50)
 		}
-		h.same(5000)
+		page(t, h.docs, "One/a", 600, 10)
+		h.same(500)
+		page(t, h.docs, "One/a", 1, 11)
+		h.same(500)
 	})
 }
 
