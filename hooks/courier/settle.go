@@ -189,6 +189,9 @@ func (w *walker) record(o *outcome, status string, next int64) {
 			Delivery: o.id, N: d.Attempts, At: at, HTTPStatus: d.HTTPStatus, Reason: d.Reason, DurationUS: d.DurationUS, Detail: d.Detail,
 		})
 	}
+	if w.batch.Deliveries == nil {
+		w.batch.Deliveries = make([]ledger.Delivery, 0, flushSize)
+	}
 	w.batch.Deliveries = append(w.batch.Deliveries, d)
 	w.watch(o, status)
 	if o.verdict != delivered || w.debug { // most are not logged: do not even gather the words

@@ -26,7 +26,9 @@ var idEncoding = base32.StdEncoding.WithPadding(base32.NoPadding)
 // DeliveryID is the same for every attempt at one event by one walker, also after a crash: a hash, and the place by which the ledger
 // finds it. It holds no dot, as Standard Webhooks demands.
 func DeliveryID(walker, eventID string, k Key) string {
-	sum := sha256.Sum256([]byte(walker + "\x00" + eventID + "\x00" + strconv.FormatInt(k.Part, 10)))
+	var room [128]byte
+	text := append(append(append(append(room[:0], walker...), 0), eventID...), 0)
+	sum := sha256.Sum256(strconv.AppendInt(text, k.Part, 10))
 	return ID(idEncoding.EncodeToString(sum[:15]), k.Pos)
 }
 

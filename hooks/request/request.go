@@ -67,6 +67,9 @@ const minRedacted = 4 // bytes; what is shorter would mask half of any text
 
 // Redact masks the values of the request's secret headers in a text that came from outside: endpoints like to tell what they got.
 func (r *Request) Redact(text string) string {
+	if text == "" {
+		return ""
+	}
 	for name, values := range r.Header {
 		if !definition.SecretHeader(name) {
 			continue
