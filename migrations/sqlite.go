@@ -168,7 +168,7 @@ func (c *sqliteConnector) Driver() driver.Driver { return &c.driver }
 
 // nowMicros is the clock of this process, as it is SQLite's own, but finer than that; and a test's when that is testing/synctest.
 func nowMicros(*sqlite.FunctionContext, []driver.Value) (driver.Value, error) {
-	return time.Now().UnixMicro(), nil
+	return time.Now().UnixMicro() + movedBy(), nil
 }
 
 // probeSQLite fails for a file that is no database, cannot be written, or lies where WAL does not work (some network file systems).
