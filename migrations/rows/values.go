@@ -3,6 +3,7 @@ package rows
 import (
 	"context"
 	"database/sql"
+	"errors"
 	"strconv"
 	"strings"
 )
@@ -12,28 +13,43 @@ import (
 const sqliteParams = 450
 
 // values inserts into SQLite by statements of VALUES.
-func (in *insertion) values(ctx context.Context, tx *sql.Tx) (total int64, err error) {
-	var stmt *sql.Stmt
-	size := 0
-	for from, to := range Chunks(in.rows, in.most()) {
-		if to-from != size {
-			if size = to - from; size < alikeFrom {
-				in.same = nil
-			}
-			if stmt != nil {
-				_ = stmt.Close() // it is kept, not closed
-			}
-			if stmt, err = tx.PrepareContext(ctx, in.text(size)); err != nil {
-				return total, err
-			}
+func (in *insertion) values(ctx context.Context, tx *sql.Tx) (int64, error) {
+	most := in.most()
+	whole := in.rows / most * most
+	total, err := in.chunks(ctx, tx, span{0, whole, most})
+	for from, to := range Chunks(in.rows-whole, most) {
+		if err != nil {
+			break
 		}
-		n, err := in.chunk(ctx, stmt, from, to)
+		var n int64
+		n, err = in.chunks(ctx, tx, span{whole + from, whole + to, to - from})
+		total += n
+	}
+	return total, err
+}
+
+// span is the rows from start to before end, in chunks of size.
+type span struct{ start, end, size int }
+
+func (in *insertion) chunks(ctx context.Context, tx *sql.Tx, s span) (total int64, err error) {
+	if s.start == s.end {
+		return 0, nil
+	}
+	if s.size < alikeFrom {
+		in.same = nil
+	}
+	stmt, err := tx.PrepareContext(ctx, in.text(s.size))
+	if err != nil {
+		return 0, err
+	}
+	defer func() { err = errors.Join(err, stmt.Close()) }()
+	for at := s.start; at < s.end; at += s.size {
+		n, err := in.chunk(ctx, stmt, at, at+s.size)
 		if total += n; err != nil {
-			_ = stmt.Close()
 			return total, err
 		}
 	}
-	return total, stmt.Close()
+	return total, nil
 }
 
 // most is how many rows a statement has at most, a power of two.
