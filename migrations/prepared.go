@@ -66,18 +66,33 @@ func (c *keepingConn) QueryContext(ctx context.Context, query string, args []dri
 		_ = kept.Close() // it failed already
 		return nil, err
 	}
-	return &keptRows{rows, kept}, nil
+	own, ok := rows.(sqliteRows)
+	if !ok {
+		_ = errors.Join(rows.Close(), kept.Close())
+		return c.sqliteConn.QueryContext(ctx, query, args)
+	}
+	return &keptRows{own, kept}, nil
+}
+
+// sqliteRows is what the driver's rows can do, as database/sql asks them.
+type sqliteRows interface { //nolint:interfacebloat // as sqliteConn
+	driver.Rows
+	driver.RowsColumnTypeDatabaseTypeName
+	driver.RowsColumnTypeLength
+	driver.RowsColumnTypeNullable
+	driver.RowsColumnTypePrecisionScale
+	driver.RowsColumnTypeScanType
 }
 
 // keptRows gives the statement back when they are closed.
 type keptRows struct {
-	driver.Rows
+	sqliteRows
 
 	stmt *keptStmt
 }
 
 // Close implements driver.Rows.
-func (r *keptRows) Close() error { return errors.Join(r.Rows.Close(), r.stmt.Close()) }
+func (r *keptRows) Close() error { return errors.Join(r.sqliteRows.Close(), r.stmt.Close()) }
 
 // Close implements driver.Stmt.
 func (s *keptStmt) Close() error {

@@ -78,17 +78,20 @@ func (t Table) LoadChanged(ctx context.Context, scraper string, names []string, 
 // Hashes calls fn for the live documents of these names that a scraper was the last to see ("" is any), with name and hash, which are
 // good during the call, and whether they were written after since, in microseconds of Unix.
 func (t Table) Hashes(ctx context.Context, scraper string, since int64, names []string, fn func(name, hash []byte, after bool)) error {
-	text := `SELECT d.name, d.hash, d.modified > $4 FROM unnest($2::text[]) AS i(name)
-		CROSS JOIN LATERAL (SELECT name, hash, modified FROM documents
-			WHERE doctype = $1 AND name = i.name AND trashed_at IS NULL AND ($3::text = '' OR scraper = $3::text) LIMIT 1) d`
-	args := []any{t.DocType, names, scraper, since}
-	if !t.Postgres {
-		text = "SELECT name, hash, modified > ? FROM documents WHERE doctype = ? AND trashed_at IS NULL AND (? = '' OR scraper = ?) AND name IN (?" +
-			strings.Repeat(", ?", len(names)-1) + ")"
-		args = named([]any{since, t.DocType, scraper, scraper}, names)
+	if t.Postgres {
+		rows, err := t.DB.QueryContext(ctx, `SELECT d.name, d.hash, d.modified > $4 FROM unnest($2::text[]) AS i(name)
+			CROSS JOIN LATERAL (SELECT name, hash, modified FROM documents
+				WHERE doctype = $1 AND name = i.name AND trashed_at IS NULL AND ($3::text = '' OR scraper = $3::text) LIMIT 1) d`, t.DocType, names, scraper, since)
+		return scanHashes(rows, err, fn)
 	}
-	rows, err := t.DB.QueryContext(ctx, text, args...)
-	return scanHashes(rows, err, fn)
+	for from, to := range rows.Chunks(len(names), 512) {
+		rows, err := t.DB.QueryContext(ctx, "SELECT name, hash, modified > ? FROM documents WHERE doctype = ? AND trashed_at IS NULL AND (? = '' OR scraper = ?)"+
+			" AND name IN (?"+strings.Repeat(", ?", to-from-1)+")", named([]any{since, t.DocType, scraper, scraper}, names[from:to])...)
+		if err := scanHashes(rows, err, fn); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // Each calls fn for the live documents of these names (nil = all) of a DocType, in order of their names.

@@ -262,8 +262,9 @@ func (w *walker) admitOne(entry *feed.Entry) {
 	case w.tried[key]: // of a batch, then, every part was tried or waits
 		delete(w.tried, key)
 	case wanted:
+		own := *e // what was read with it, and is not wanted, must not be kept for its sake
 		w.take(&shipment{
-			key: key, order: w.settings.orderKey(e), id: ledger.DeliveryID(w.name, e.ID, key), event: e, slot: w.window.Push(entry.Place),
+			key: key, order: w.settings.orderKey(e), id: ledger.DeliveryID(w.name, e.ID, key), event: &own, slot: w.window.Push(entry.Place),
 		})
 	}
 }

@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"encoding/json"
 	"errors"
+	"maps"
 	"slices"
 	"strings"
 	"time"
@@ -115,24 +116,33 @@ func (s *Store) flushTogether(ctx context.Context, parts []part, missed []error)
 // moveCursors says how far the walkers are, and returns the generations of those that still hold their leases, as far as nobody else
 // changes their cursors just now: all would wait for one that is being deleted.
 func (s *Store) moveCursors(ctx context.Context, tx bun.Tx, parts []part) (map[string]int64, error) {
-	const columns = "pos = u.pos, ahead = u.ahead, failures = u.failures, failing_since = u.failing_since, paused_until = u.paused_until"
-	query, args := `WITH u AS (SELECT u.* FROM unnest($1::text[], $2::bigint[], $3::bigint[], $4::bigint[], $5::bigint[], $6::bigint[], $7::bigint[])
-			AS u(walker, generation, pos, ahead, failures, failing_since, paused_until)
-			JOIN cursors c ON c.walker = u.walker AND c.generation = u.generation FOR UPDATE OF c SKIP LOCKED)
-		UPDATE cursors SET `+columns+" FROM u WHERE cursors.walker = u.walker RETURNING cursors.walker, cursors.generation", []any(nil)
 	if s.db.Postgres() {
-		args = cursorArrays(parts)
-	} else {
-		query = "WITH u(walker, generation, pos, ahead, failures, failing_since, paused_until) AS (VALUES (?, ?, ?, ?, ?, ?, ?)" +
-			strings.Repeat(", (?, ?, ?, ?, ?, ?, ?)", len(parts)-1) + ") UPDATE cursors SET " + columns +
-			" FROM u WHERE cursors.walker = u.walker AND cursors.generation = u.generation RETURNING walker, generation"
-		for i := range parts {
-			l, b := &parts[i].lease, &parts[i].batch
+		return scanGenerations(tx.Tx.QueryContext(ctx, `WITH u AS (SELECT u.* FROM
+				unnest($1::text[], $2::bigint[], $3::bigint[], $4::bigint[], $5::bigint[], $6::bigint[], $7::bigint[])
+				AS u(walker, generation, pos, ahead, failures, failing_since, paused_until)
+				JOIN cursors c ON c.walker = u.walker AND c.generation = u.generation FOR UPDATE OF c SKIP LOCKED)
+			UPDATE cursors SET `+cursorColumns+" FROM u WHERE cursors.walker = u.walker RETURNING cursors.walker, cursors.generation", cursorArrays(parts)...))
+	}
+	held := make(map[string]int64, len(parts))
+	for from, to := range rows.Chunks(len(parts), 64) {
+		args := make([]any, 0, 7*(to-from))
+		for i := range parts[from:to] {
+			l, b := &parts[from+i].lease, &parts[from+i].batch
 			args = append(args, l.Walker, l.Generation, b.Pos, nullable(b.Ahead), b.Failures, nullable(b.FailingFrom), nullable(b.PausedUntil))
 		}
+		some, err := scanGenerations(tx.Tx.QueryContext(ctx, "WITH u(walker, generation, pos, ahead, failures, failing_since, paused_until) AS (VALUES (?, ?, ?, ?, ?, ?, ?)"+
+			strings.Repeat(", (?, ?, ?, ?, ?, ?, ?)", to-from-1)+") UPDATE cursors SET "+cursorColumns+
+			" FROM u WHERE cursors.walker = u.walker AND cursors.generation = u.generation RETURNING walker, generation", args...))
+		if err != nil {
+			return nil, err
+		}
+		maps.Copy(held, some)
 	}
-	return scanGenerations(tx.Tx.QueryContext(ctx, query, args...))
+	return held, nil
 }
+
+// cursorColumns are set from the row u of a walker.
+const cursorColumns = "pos = u.pos, ahead = u.ahead, failures = u.failures, failing_since = u.failing_since, paused_until = u.paused_until"
 
 // generations are those of the parts' cursors as they were committed last.
 func generations(ctx context.Context, tx bun.Tx, parts []part) (map[string]int64, error) {

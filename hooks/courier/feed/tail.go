@@ -1,6 +1,7 @@
 package feed
 
 import (
+	"bytes"
 	"cmp"
 	"slices"
 	"sync"
@@ -31,8 +32,7 @@ type Tail struct {
 	doubts atomic.Int64
 }
 
-// commit is what one transaction put into the log: its positions have no gaps. It is dropped as a whole, as its records stand in one
-// piece of memory.
+// commit is what one transaction put into the log: its positions have no gaps. It is dropped as a whole.
 type commit []doctype.Event
 
 func (c commit) first() int64 { return c[0].Pos }
@@ -60,12 +60,13 @@ func (t *Tail) Add(events []doctype.Event) {
 	}
 	at, _ := slices.BinarySearchFunc(t.apart, kept.first(), func(c commit, pos int64) int { return int(c.first() - pos) })
 	t.apart = slices.Insert(t.apart, at, kept)
-	if t.upto == 0 || len(t.apart) > tailApart { // what lies between is of others, or of nobody
+	if t.upto == 0 || len(t.apart) > tailApart || sizes(t.apart) > t.most() { // what lies between is of others, or of nobody
 		t.from = t.apart[0].first() - 1
 		t.upto, t.commits, t.bytes = t.from, nil, 0
 	}
 	for len(t.apart) > 0 && t.apart[0].first() == t.upto+1 {
 		next := t.apart[0]
+		t.apart[0] = nil // what is dropped later must not stand here still
 		t.commits, t.apart = append(t.commits, next), t.apart[1:]
 		t.bytes += next.size()
 		t.upto = next.last()
@@ -73,12 +74,21 @@ func (t *Tail) Add(events []doctype.Event) {
 	t.shorten()
 }
 
+func (t *Tail) most() int { return cmp.Or(t.Most, tailBytes) }
+
+func sizes(list []commit) (bytes int) {
+	for _, c := range list {
+		bytes += c.size()
+	}
+	return bytes
+}
+
 // Doubt says that others may have written to the log.
 func (t *Tail) Doubt() { t.doubts.Add(1) }
 
 // shorten drops the oldest commits.
 func (t *Tail) shorten() {
-	for len(t.commits) > 0 && t.bytes > cmp.Or(t.Most, tailBytes) {
+	for len(t.commits) > 0 && t.bytes > t.most() {
 		t.bytes -= t.commits[0].size()
 		t.from = t.commits[0].last()
 		t.commits[0] = nil
@@ -94,9 +104,6 @@ func (t *Tail) after(place int64, limit int, w Wanted) (b Batch, known bool) {
 		return b, false
 	}
 	b.Upto = t.upto
-	if n := min(int64(limit), t.upto-place); n > 0 {
-		b.Entries = make([]Entry, 0, n)
-	}
 	read := 0
 	at, _ := slices.BinarySearchFunc(t.commits, place+1, func(c commit, pos int64) int { return int(c.last() - pos) })
 	for _, c := range t.commits[at:] {
@@ -122,33 +129,20 @@ func (t *Tail) after(place int64, limit int, w Wanted) (b Batch, known bool) {
 
 func size(e *doctype.Event) int { return len(e.Data) + len(e.Changed) }
 
-// cloned copies what the tail can hold of events, away from the bodies they came in; nil if their positions are not known.
+// cloned copies what the tail can hold of events, away from the bodies they came in, and each by itself, as walkers keep some of them
+// for long; nil if their positions are not known.
 func cloned(events []doctype.Event) commit {
 	for i := range events {
 		if events[i].Pos != events[0].Pos+int64(i) || events[i].Pos == 0 {
 			return nil
 		}
 	}
-	total := 0
-	for i := range events {
-		total += size(&events[i])
-	}
-	room := make([]byte, 0, total)
 	out := slices.Clone(events)
 	for i := range out {
-		out[i].Data, room = copied(out[i].Data, room)
-		if out[i].Changed != nil {
-			out[i].Changed, room = copied(out[i].Changed, room)
-		}
+		out[i].Data, out[i].Changed = bytes.Clone(out[i].Data), bytes.Clone(out[i].Changed)
 		if out[i].Job == "" {
 			out[i].Scraper = "" // as it is stored
 		}
 	}
 	return out
-}
-
-func copied(text, room []byte) (copied, rest []byte) {
-	n := len(room)
-	room = append(room, text...)
-	return room[n:len(room):len(room)], room
 }

@@ -1,0 +1,72 @@
+package feed
+
+import (
+	"runtime"
+	"testing"
+
+	"dochook/doctype"
+)
+
+// held is how many bytes more there are after fn than before it.
+func held(fn func()) int64 {
+	var before, after runtime.MemStats
+	runtime.GC()
+	runtime.ReadMemStats(&before)
+	fn()
+	runtime.GC()
+	runtime.ReadMemStats(&after)
+	return int64(after.HeapAlloc) - int64(before.HeapAlloc) //nolint:gosec // far below
+}
+
+const mb = 1 << 20
+
+func add(tail *Tail, pos int64, size int) {
+	tail.Add([]doctype.Event{{Pos: pos, Version: 1, Data: make([]byte, size)}})
+}
+
+// A commit that is larger than the bound is not kept, wherever it came from.
+func TestTail_holds_no_more_than_its_bound(t *testing.T) {
+	for name, positions := range map[string][]int64{"in order": {2, 3}, "in another order": {4, 3, 5, 2}, "behind a hole": {4, 5, 6, 7}} {
+		tail := &Tail{Most: mb}
+		add(tail, 1, 10)
+		if n := held(func() {
+			for _, pos := range positions {
+				add(tail, pos, 8*mb)
+			}
+		}); n > 2*mb {
+			t.Errorf("%s: %d MB are held", name, n/mb)
+		}
+		runtime.KeepAlive(tail)
+	}
+}
+
+// What a reader keeps of a read keeps nothing else alive.
+func TestTail_events_stand_alone(t *testing.T) {
+	var place, pos int64
+	var kept [][]byte
+	tail := &Tail{Most: mb}
+	if n := held(func() {
+		for range 200 {
+			page := make([]doctype.Event, 500)
+			for i := range page {
+				pos++
+				page[i] = doctype.Event{Pos: pos, DocType: "A", Version: 1, Data: make([]byte, 1000)}
+			}
+			page[7].DocType = "B"
+			tail.Add(page)
+			if place == 0 {
+				place = tail.from
+			}
+			b, known := tail.after(place, 500, Wanted{DocType: "B"})
+			if !known || len(b.Entries) != 1 {
+				t.Fatalf("%d entries, known %t", len(b.Entries), known)
+			}
+			place = b.Upto
+			kept = append(kept, b.Entries[0].Event.Data)
+		}
+	}); n > 8*mb {
+		t.Errorf("%d records of 1 kB hold %d MB", len(kept), n/mb)
+	}
+	runtime.KeepAlive(kept)
+	runtime.KeepAlive(tail)
+}
