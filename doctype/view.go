@@ -38,24 +38,52 @@ func IsStandardField(name string) bool {
 	return false
 }
 
+// standardFields are those of [IsStandardField] in the order of the view.
+var standardFields = []string{"name", "doctype", "owner", "creation", "modified", "modified_by", "docstatus", "idx"}
+
+// AppendStandard appends an object of some of the standard fields, as they stand in the view.
+func (d *Document) AppendStandard(dst []byte, names []string) []byte {
+	w := record.NewWriter(dst)
+	d.standard(w, names)
+	return w.Bytes()
+}
+
+func (d *Document) standard(w *record.Writer, names []string) {
+	var room [len(viewTime) + 2]byte
+	var at []byte // of times that are the same, one is spelled
+	var of time.Time
+	spell := func(t time.Time) []byte {
+		if at == nil || !t.Equal(of) {
+			at, of = t.UTC().AppendFormat(room[:0], quotedTime), t
+		}
+		return at
+	}
+	for _, name := range names {
+		switch name {
+		case "name":
+			w.Text(name, d.Name)
+		case "doctype":
+			w.Text(name, d.DocType)
+		case "owner":
+			w.Text(name, d.Owner)
+		case "creation":
+			w.Raw(name, spell(d.Creation))
+		case "modified":
+			w.Raw(name, spell(d.Modified))
+		case "modified_by":
+			w.Text(name, d.ModifiedBy)
+		case "docstatus", "idx":
+			w.Raw(name, zero)
+		}
+	}
+}
+
 // AppendView appends the document as Frappe shows it: the standard fields, then the record's members in order.
 // A member with the name of a standard field is found in the object "record". A member called record stands in
 // it too when it would otherwise be mistaken for that object.
 func (d *Document) AppendView(dst []byte) []byte {
 	w := record.NewWriter(dst)
-	w.Text("name", d.Name)
-	w.Text("doctype", d.DocType)
-	w.Text("owner", d.Owner)
-	var room [len(viewTime) + 2]byte
-	at := d.Creation.UTC().AppendFormat(room[:0], quotedTime)
-	w.Raw("creation", at)
-	if !d.Modified.Equal(d.Creation) {
-		at = d.Modified.UTC().AppendFormat(room[:0], quotedTime)
-	}
-	w.Raw("modified", at)
-	w.Text("modified_by", d.ModifiedBy)
-	w.Raw("docstatus", zero)
-	w.Raw("idx", zero)
+	d.standard(w, standardFields)
 	if !d.shadows() {
 		w.All(d.Record)
 		return w.Bytes()

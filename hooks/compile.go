@@ -55,6 +55,8 @@ type Compiled struct {
 	url        *mapping.Template // nil: the literal URL
 	headers    []compiledHeader
 	mapping    *mapping.Mapping
+	apart      *mapping.Apart // the mapping of a document without its view; nil: it needs that
+	heads      []string       // the standard fields apart takes
 	body       *mapping.Template
 	more       *mapping.Headers // the headers template
 
@@ -89,6 +91,7 @@ func Compile(w Webhook, urls URLChecker) (*Compiled, error) {
 		if c.mapping, err = mapping.Compile(w.WebhookData); err != nil {
 			return nil, err
 		}
+		c.takeApart()
 	} else if w.WebhookJSON != "" {
 		if c.body, err = mapping.ParseTemplate(w.WebhookJSON, mapping.JSON); err != nil {
 			return nil, inField("webhook_json", err)

@@ -125,7 +125,7 @@ func (c *Compiled) renderBody(r *Request, v *view) error {
 	contentType := "application/json"
 	switch {
 	case c.mapping != nil:
-		if r.Body, err = c.mapping.Append(make([]byte, 0, 512), v.root("doc")); err != nil {
+		if r.Body, err = c.mapped(v); err != nil {
 			return inField("webhook_data", err)
 		}
 	case c.body != nil:
@@ -146,6 +146,28 @@ func (c *Compiled) renderBody(r *Request, v *view) error {
 		r.Header["Content-Type"] = []string{contentType}
 	}
 	return nil
+}
+
+// mapped is the body of the rows of webhook_data. Most rows take single fields: then the view of the document, which the record is but
+// a part of, need not be made.
+func (c *Compiled) mapped(v *view) ([]byte, error) {
+	body := make([]byte, 0, 512)
+	if c.apart == nil || v.doc != nil || doctype.IsJobEvent(v.event.Event) {
+		return c.mapping.Append(body, v.root("doc"))
+	}
+	d := v.event.Document()
+	var room [256]byte
+	return c.apart.Append(body, d.AppendStandard(room[:0], c.heads), d.Record)
+}
+
+// takeApart readies the rows for documents whose record stands by itself. A field "record" is more than the record's own: the view puts
+// there what has the name of a standard field.
+func (c *Compiled) takeApart() {
+	apart := c.mapping.Apart(func(key string) bool { return doctype.IsStandardField(key) || key == "record" })
+	if apart == nil || slices.Contains(apart.Heads(), "record") {
+		return
+	}
+	c.apart, c.heads = apart, apart.Heads()
 }
 
 // view makes the root variables of templates from an event, each once.

@@ -178,7 +178,36 @@ func (m *Mapping) layOut(root *node) {
 // came.
 func (m *Mapping) Append(dst, doc []byte) ([]byte, error) {
 	var room [32][]byte
-	found := m.paths.Find(doc, room[:])
+	return m.fill(dst, m.paths.Find(doc, room[:]))
+}
+
+// Apart makes the body of a [Mapping] of a document that comes in two texts: a head, and the rest of its members.
+type Apart struct {
+	mapping *Mapping
+	paths   *path.Apart
+}
+
+// Apart returns the mapping for documents that come in two texts; head reports whether a member stands in the first of them. It is nil
+// where a path wants something of the document as a whole.
+func (m *Mapping) Apart(head func(key string) bool) *Apart {
+	paths := m.paths.Apart(head)
+	if paths == nil {
+		return nil
+	}
+	return &Apart{m, paths}
+}
+
+// Heads are the members of the head that the body is made of; others may be left out of it.
+func (a *Apart) Heads() []string { return a.paths.Heads() }
+
+// Append is [Mapping.Append] of the object that the members of head and rest would be together, none of them in both.
+func (a *Apart) Append(dst, head, rest []byte) ([]byte, error) {
+	var room [32][]byte
+	return a.mapping.fill(dst, a.paths.Find(head, rest, room[:]))
+}
+
+// fill appends the pieces and what was found for them.
+func (m *Mapping) fill(dst []byte, found path.Found) ([]byte, error) {
 	start := len(dst)
 	for _, piece := range m.pieces {
 		dst = append(dst, piece.text...)

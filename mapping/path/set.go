@@ -1,5 +1,7 @@
 package path
 
+import "slices"
+
 // Set finds the values of many paths in one walk over a text, however many of them begin with the same keys. The zero
 // Set is empty and ready for use; once the last path is added it is safe for concurrent use.
 type Set struct {
@@ -40,13 +42,18 @@ func (s *Set) Places() int { return s.steps + 1 }
 // Find walks over json, one valid JSON value or nothing. It overwrites the first [Set.Places] slices of room, and makes
 // its own where room is shorter than that.
 func (s *Set) Find(json []byte, room [][]byte) Found {
-	if len(room) < s.Places() {
-		room = make([][]byte, s.Places())
-	}
-	clear(room[:s.Places()])
+	room = s.room(room)
 	room[0] = trimSpace(json)
 	descend(s.kids, room[0], room)
 	return Found{s, room}
+}
+
+func (s *Set) room(room [][]byte) [][]byte {
+	if len(room) < s.Places() {
+		return make([][]byte, s.Places())
+	}
+	clear(room[:s.Places()])
+	return room
 }
 
 // Found is where the paths of a set lead in one text. It is valid as long as the text and the room it was found with
@@ -101,4 +108,51 @@ func descend(kids []branch, raw []byte, found [][]byte) {
 			}
 		}
 	}
+}
+
+// Apart finds the values of a set in a document that comes in two texts: a head, and the rest of its members. Nobody has to put them
+// together for it. It is immutable and safe for concurrent use.
+type Apart struct {
+	set   Set
+	heads int // of its branches, the first ones lead into the head
+}
+
+// Apart returns the set for documents that come in two texts; head reports whether a member stands in the first of them. It is nil
+// where a path wants something of the document as a whole.
+func (s *Set) Apart(head func(key string) bool) *Apart {
+	for _, p := range s.paths {
+		if len(p.steps) == 0 && p.literal == nil {
+			return nil
+		}
+	}
+	a := &Apart{set: Set{paths: s.paths, slots: s.slots, steps: s.steps, kids: slices.Clone(s.kids)}}
+	slices.SortStableFunc(a.set.kids, func(x, y branch) int { return rank(head(x.step.key)) - rank(head(y.step.key)) })
+	for _, kid := range a.set.kids {
+		a.heads += 1 - rank(head(kid.step.key))
+	}
+	return a
+}
+
+func rank(head bool) int {
+	if head {
+		return 0
+	}
+	return 1
+}
+
+// Heads are the members of the head that are looked at.
+func (a *Apart) Heads() []string {
+	keys := make([]string, a.heads)
+	for i := range keys {
+		keys[i] = a.set.kids[i].step.key
+	}
+	return keys
+}
+
+// Find is [Set.Find] of the two texts, both objects.
+func (a *Apart) Find(head, rest []byte, room [][]byte) Found {
+	room = a.set.room(room)
+	descend(a.set.kids[:a.heads], trimSpace(head), room)
+	descend(a.set.kids[a.heads:], trimSpace(rest), room)
+	return Found{&a.set, room}
 }
