@@ -68,10 +68,15 @@ func (t *txn) applyTogether(ctx context.Context, writes []*write) error {
 		return err
 	}
 	changed := make([]*stored.State, 0, len(writes))
+	for _, w := range writes {
+		if st := states[w.name]; st.Dirty {
+			changed = append(changed, st)
+		}
+	}
+	t.events = slices.Grow(t.events, len(changed))
 	listens := t.s.triggers.Listens(writes[0].def.Name, AfterCommit)
 	for i, w := range writes {
 		if st := states[w.name]; st.Dirty {
-			changed = append(changed, st)
 			t.log(w, decided[i])
 			if listens {
 				t.after = append(t.after, afterWrite(st, decided[i], &before[i]))

@@ -26,7 +26,8 @@ type Options struct {
 	// Committed is called after each commit with the DocTypes that have new
 	// events, on the writer's goroutine: it must not block. Default: nothing.
 	Committed func(doctypes []string)
-	// Logged is called after each commit, before Committed and as it, with the events that it put into the log. Default: nothing.
+	// Logged is called after each commit, before Committed and as it, with the events that it put into the log; the slice is its own, what
+	// they point to is not. Default: nothing.
 	Logged func(events []doctype.Event)
 	// Defined is called after a DocType was made, changed or deleted. Default: nothing.
 	Defined func()

@@ -91,7 +91,7 @@ func (w *walker) load(ctx context.Context, due []*queue.Chain[*shipment]) error 
 	}
 	for i := range entries {
 		sh := byPos[entries[i].Place]
-		sh.event = &entries[i].Event
+		sh.event = entries[i].Event
 		w.bytes += len(sh.event.Data)
 		if sh.request = requests[sh.key]; sh.request == nil {
 			sh.request = sh.part // not written down yet

@@ -57,7 +57,7 @@ func TestWalker_what_waits_stands_alone(t *testing.T) {
 				if i == 7 {
 					e.Event = doctype.OnTrash
 				}
-				b.Entries = append(b.Entries, feed.Entry{Place: pos, Event: e})
+				b.Entries = append(b.Entries, feed.Entry{Place: pos, Event: &e})
 			}
 			b.Upto = pos
 			w.admit(fetch{Batch: b})

@@ -252,7 +252,7 @@ func (w *walker) admit(f fetch) {
 }
 
 func (w *walker) admitOne(entry *feed.Entry) {
-	e := &entry.Event
+	e := entry.Event
 	key := ledger.Key{Pos: entry.Place}
 	wanted := e.ID != "" && w.target.wants(e, w.before)
 	if w.settings.batched {

@@ -1,6 +1,7 @@
 package replay
 
 import (
+	"cmp"
 	"context"
 	"database/sql"
 
@@ -112,12 +113,12 @@ func (it *items) ofLog(ctx context.Context, list []numbered) ([]feed.Entry, erro
 	if err != nil {
 		return nil, err
 	}
-	byPos := make(map[int64]doctype.Event, len(events))
+	byPos := make(map[int64]*doctype.Event, len(events))
 	for i := range events {
-		byPos[events[i].Pos] = events[i]
+		byPos[events[i].Pos] = &events[i]
 	}
 	for i := range list {
-		out[i] = feed.Entry{Place: list[i].seq, Event: byPos[list[i].pos]}
+		out[i] = feed.Entry{Place: list[i].seq, Event: cmp.Or(byPos[list[i].pos], &doctype.Event{})}
 	}
 	return out, nil
 }
@@ -137,7 +138,7 @@ func (it *items) ofDocuments(ctx context.Context, list []numbered) ([]feed.Entry
 		byName[docs[i].Name] = &docs[i]
 	}
 	for i := range list {
-		out[i].Place = list[i].seq
+		out[i] = feed.Entry{Place: list[i].seq, Event: &doctype.Event{}}
 		if d := byName[list[i].name]; d != nil {
 			out[i].Event = insertOf(it.run.ID, d)
 		}
@@ -147,12 +148,12 @@ func (it *items) ofDocuments(ctx context.Context, list []numbered) ([]feed.Entry
 
 // insertOf is the event that stands for a document in a run. Its id is the same each time, so that a repeat after a crash is seen to be
 // one; it is of the time when the document last changed, so that the document in it is the one that is stored.
-func insertOf(run string, d *doctype.Document) doctype.Event {
+func insertOf(run string, d *doctype.Document) *doctype.Event {
 	space, err := uuid.Parse(run)
 	if err != nil {
 		space = uuid.NewSHA1(uuid.Nil, []byte(run))
 	}
-	return doctype.Event{
+	return &doctype.Event{
 		ID: uuid.NewSHA1(space, []byte(d.Name)).String(), At: d.Modified, DocType: d.DocType, Name: d.Name, Event: doctype.OnInsert,
 		Version: d.Version, Data: d.Record, Scraper: d.Scraper, Owner: d.Owner, Creation: d.Creation, ModifiedBy: d.ModifiedBy,
 	}

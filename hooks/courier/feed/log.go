@@ -13,10 +13,10 @@ const (
 	askDelay  = 2 * time.Second // that the tail is believed to be the end of the log
 )
 
-// Entry is an event at its place in a feed; Event.ID is "" where it is gone.
+// Entry is an event at its place in a feed; Event.ID is "" where it is gone. Others may read the same event: nobody changes it.
 type Entry struct {
 	Place int64
-	Event doctype.Event
+	Event *doctype.Event
 }
 
 // Batch is what one read brought.
@@ -89,7 +89,7 @@ func batchOf(events []doctype.Event, limit int, place int64) Batch {
 	size := 0
 	b.Entries = make([]Entry, len(events))
 	for i := range events {
-		b.Entries[i] = Entry{events[i].Pos, events[i]}
+		b.Entries[i] = Entry{events[i].Pos, &events[i]}
 		size += len(events[i].Data) + len(events[i].Changed)
 	}
 	b.Upto, b.Full = events[len(events)-1].Pos, len(events) == limit || size >= readBytes

@@ -45,12 +45,13 @@ func (c commit) size() (bytes int) {
 	return bytes
 }
 
-// Add appends events as they were just committed, with their positions. Commits may be told of in another order than they happened.
+// Add appends events as they were just committed, with their positions. Commits may be told of in another order than they happened. The
+// slice belongs to the tail from then on, but not what its events point to.
 func (t *Tail) Add(events []doctype.Event) {
 	if len(events) == 0 {
 		return
 	}
-	kept := cloned(events)
+	kept := apart(events)
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	if kept == nil || kept.first() <= t.upto { // nobody knows where they stand
@@ -112,12 +113,15 @@ func (t *Tail) after(place int64, limit int, w Wanted) (b Batch, known bool) {
 			if w.DocType != "" && e.DocType != w.DocType || w.JobEvents && e.Version != 0 {
 				continue
 			}
-			b.Entries = append(b.Entries, Entry{e.Pos, *e})
 			if w.Bare && e.Version != 0 {
-				bare := &b.Entries[len(b.Entries)-1].Event
+				bare := *e
 				bare.Data, bare.Changed = nil, nil
-				e = bare
+				e = &bare
 			}
+			if b.Entries == nil {
+				b.Entries = make([]Entry, 0, min(int64(limit), t.upto-place))
+			}
+			b.Entries = append(b.Entries, Entry{e.Pos, e})
 			if read += size(e); read >= readBytes || len(b.Entries) == limit {
 				b.Upto, b.Full = e.Pos, true
 				return b, true
@@ -129,20 +133,20 @@ func (t *Tail) after(place int64, limit int, w Wanted) (b Batch, known bool) {
 
 func size(e *doctype.Event) int { return len(e.Data) + len(e.Changed) }
 
-// cloned copies what the tail can hold of events, away from the bodies they came in, and each by itself, as walkers keep some of them
-// for long; nil if their positions are not known.
-func cloned(events []doctype.Event) commit {
+// apart takes the records of events out of the bodies they came in, and each by itself, as walkers keep some of them for long; nil if
+// their positions are not known.
+func apart(events []doctype.Event) commit {
 	for i := range events {
 		if events[i].Pos != events[0].Pos+int64(i) || events[i].Pos == 0 {
 			return nil
 		}
 	}
-	out := slices.Clone(events)
-	for i := range out {
-		out[i].Data, out[i].Changed = bytes.Clone(out[i].Data), bytes.Clone(out[i].Changed)
-		if out[i].Job == "" {
-			out[i].Scraper = "" // as it is stored
+	for i := range events {
+		e := &events[i]
+		e.Data, e.Changed = bytes.Clone(e.Data), bytes.Clone(e.Changed)
+		if e.Job == "" {
+			e.Scraper = "" // as it is stored
 		}
 	}
-	return out
+	return events
 }
