@@ -190,7 +190,7 @@ func (w *walker) record(o *outcome, status string, next int64) {
 		})
 	}
 	if w.batch.Deliveries == nil {
-		w.batch.Deliveries = make([]ledger.Delivery, 0, min(flushSize, 1+w.flying+len(w.ready)))
+		w.batch.Deliveries = make([]ledger.Delivery, 0, min(2*flushSize, 1+2*(w.flying+len(w.ready))))
 	}
 	w.batch.Deliveries = append(w.batch.Deliveries, d)
 	w.watch(o, status)

@@ -3,7 +3,6 @@ package ledger
 import (
 	"context"
 	"database/sql"
-	"encoding/json"
 	"errors"
 	"maps"
 	"slices"
@@ -261,12 +260,12 @@ func insertDeliveries(ctx context.Context, tx bun.Tx, list []of[Delivery]) error
 	finished, next := make([]*int64, n), make([]*int64, n)
 	for i := range list {
 		d := list[i].it
-		detail, err := json.Marshal(&d.Detail)
+		detail, err := d.Detail.encode()
 		if err != nil {
 			return wrap("encode delivery", err)
 		}
 		ids[i], walkers[i], eventIDs[i], events[i], doctypes[i], names[i] = d.ID, list[i].walker, d.EventID, d.Event, d.DocType, d.Name
-		statuses[i], reasons[i], details[i] = d.Status, d.Reason, string(detail)
+		statuses[i], reasons[i], details[i] = d.Status, d.Reason, detail
 		pos[i], part[i], attempts[i], created[i], codes[i], durations[i] = d.Pos, d.Part, d.Attempts, d.CreatedAt, int64(d.HTTPStatus), d.DurationUS
 		finished[i], next[i] = nullable(d.FinishedAt), nullable(d.NextAt)
 	}
@@ -303,11 +302,11 @@ func insertAttempts(ctx context.Context, tx bun.Tx, list []Attempt) error {
 	numbers, at, codes, durations := make([]int64, n), make([]int64, n), make([]int64, n), make([]int64, n)
 	for i := range list {
 		a := &list[i]
-		detail, err := json.Marshal(&a.Detail)
+		detail, err := a.Detail.encode()
 		if err != nil {
 			return wrap("encode attempt", err)
 		}
-		deliveries[i], reasons[i], details[i] = a.Delivery, a.Reason, string(detail)
+		deliveries[i], reasons[i], details[i] = a.Delivery, a.Reason, detail
 		numbers[i], at[i], codes[i], durations[i] = a.N, a.At, int64(a.HTTPStatus), a.DurationUS
 	}
 	_, err := rows.Insert(ctx, tx, "attempts", []rows.Column{

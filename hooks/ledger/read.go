@@ -307,7 +307,7 @@ func (s *Store) Resent(ctx context.Context, id string, a Attempt, delivered bool
 	if delivered {
 		status = Delivered
 	}
-	detail, err := json.Marshal(&a.Detail)
+	detail, err := a.Detail.encode()
 	if err != nil {
 		return wrap("encode attempt", err)
 	}
@@ -321,7 +321,7 @@ func (s *Store) Resent(ctx context.Context, id string, a Attempt, delivered bool
 		}
 		res, err := tx.ExecContext(ctx, `UPDATE deliveries SET attempts = ?, status = CASE WHEN status = ? THEN status ELSE ? END,
 			finished_at = ?, http_status = ?, reason = ?, duration_us = ?, detail = ? WHERE pos = ? AND id = ? AND status <> ? AND attempts = ?`,
-			a.N, Delivered, status, a.At+a.DurationUS, a.HTTPStatus, a.Reason, a.DurationUS, string(detail), posOf(id), id, Retrying, a.N-1)
+			a.N, Delivered, status, a.At+a.DurationUS, a.HTTPStatus, a.Reason, a.DurationUS, detail, posOf(id), id, Retrying, a.N-1)
 		if err != nil {
 			return wrap("record resend", err)
 		}
