@@ -204,9 +204,8 @@ func (t *Target) Send(ctx context.Context, id string, r *hooks.Request) sender.A
 func (t *Target) Headers(id string, at time.Time, r *hooks.Request) http.Header {
 	h := make(http.Header, len(r.Header)+6)
 	maps.Copy(h, r.Header)
-	h["User-Agent"] = []string{t.agent}
-	h["Webhook-Id"] = []string{id}
-	h["Webhook-Timestamp"] = []string{strconv.FormatInt(at.Unix(), 10)}
+	values := [...]string{t.agent, id, strconv.FormatInt(at.Unix(), 10)}
+	h["User-Agent"], h["Webhook-Id"], h["Webhook-Timestamp"] = values[0:1:1], values[1:2:2], values[2:3:3]
 	t.signer.Sign(h, id, at, r.Body, t.Webhook.Secrets(at))
 	return h
 }

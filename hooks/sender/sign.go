@@ -12,6 +12,7 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 )
 
@@ -46,65 +47,96 @@ func Sign(h http.Header, id string, at time.Time, body []byte, secrets []string)
 // Signer signs as [Sign] does and keeps what it worked out from the secrets, which is half of the work for a small body. The zero value
 // is ready; it may be used by many goroutines.
 type Signer struct {
-	macs sync.Map // key → *sync.Pool of hash.Hash
+	keys atomic.Pointer[[]*key]
+}
+
+// key is a secret and what was worked out from it.
+type key struct {
+	secret  string
+	private ed25519.PrivateKey // nil: the secret is symmetric
+	states  sync.Pool          // of *state
+}
+
+// state is what one signature is made in.
+type state struct {
+	standard, frappe hash.Hash
+	sum              [sha256.Size]byte
+	text             []byte
+}
+
+// keptKeys is more than a webhook's secrets are, with those that are being replaced.
+const keptKeys = 16
+
+// keyOf finds the key of a secret, or makes it.
+func (s *Signer) keyOf(secret string) *key {
+	kept := s.keys.Load()
+	if kept != nil {
+		for _, k := range *kept {
+			if k.secret == secret {
+				return k
+			}
+		}
+	}
+	k := &key{secret: secret, private: privateKey(secret)}
+	k.states.New = func() any {
+		return &state{standard: hmac.New(sha256.New, signingKey(secret)), frappe: hmac.New(sha256.New, []byte(secret))}
+	}
+	list := []*key{k}
+	if kept != nil && len(*kept) < keptKeys {
+		list = append(list, *kept...)
+	}
+	s.keys.CompareAndSwap(kept, &list) // whoever came in between keeps his
+	return k
 }
 
 // Sign is [Sign].
 func (s *Signer) Sign(h http.Header, id string, at time.Time, body []byte, secrets []string) {
-	head := make([]byte, 0, len(id)+22)
-	head = append(head, id...)
-	head = append(head, '.')
-	head = strconv.AppendInt(head, at.Unix(), 10)
-	head = append(head, '.')
+	var room [128]byte
+	head := append(append(room[:0], id...), '.')
+	head = append(strconv.AppendInt(head, at.Unix(), 10), '.')
 
-	var sum [sha256.Size]byte
-	var list []byte
-	symmetric := "" // the newest
+	list, frappe := "", ""
 	for _, secret := range secrets {
 		if secret == "" {
 			continue
 		}
-		if list != nil {
-			list = append(list, ' ')
+		k := s.keyOf(secret)
+		var one string
+		if k.private != nil {
+			one = "v1a," + base64.StdEncoding.EncodeToString(ed25519.Sign(k.private, slices.Concat(head, body)))
+		} else {
+			st, _ := k.states.Get().(*state)
+			one = st.sign(st.standard, "v1,", head, body)
+			if frappe == "" { // of the newest
+				frappe = st.sign(st.frappe, "", nil, body)
+			}
+			k.states.Put(st)
 		}
-		if private := privateKey(secret); private != nil {
-			message := append(slices.Clip(head), body...)
-			list = append(list, "v1a,"...)
-			list = base64.StdEncoding.AppendEncode(list, ed25519.Sign(private, message))
-			continue
+		if list != "" {
+			list += " "
 		}
-		if symmetric == "" {
-			symmetric = secret
-		}
-		list = append(list, "v1,"...)
-		list = base64.StdEncoding.AppendEncode(list, s.mac(sum[:0], signingKey(secret), head, body))
+		list += one
 	}
-	if list == nil {
+	if list == "" {
 		return
 	}
-	h[HeaderSignature] = []string{string(list)}
-	if symmetric == "" {
+	h[HeaderSignature] = []string{list}
+	if frappe == "" {
 		delete(h, HeaderFrappeSignature)
 		return
 	}
-	h[HeaderFrappeSignature] = []string{base64.StdEncoding.EncodeToString(s.mac(sum[:0], []byte(symmetric), body))}
+	h[HeaderFrappeSignature] = []string{frappe}
 }
 
-// mac appends the HMAC-SHA256 of the parts under a key.
-func (s *Signer) mac(to, key []byte, parts ...[]byte) []byte {
-	kept, ok := s.macs.Load(string(key))
-	if !ok {
-		key = slices.Clone(key)
-		kept, _ = s.macs.LoadOrStore(string(key), &sync.Pool{New: func() any { return hmac.New(sha256.New, key) }})
-	}
-	pool, _ := kept.(*sync.Pool)
-	mac, _ := pool.Get().(hash.Hash)
-	defer pool.Put(mac)
+// sign is the HMAC of head and body in base64, behind a word.
+func (st *state) sign(mac hash.Hash, word string, head, body []byte) string {
 	mac.Reset()
-	for _, p := range parts {
-		mac.Write(p)
-	}
-	return mac.Sum(to)
+	st.text = append(st.text[:0], head...) // what is handed to an interface would be copied to the heap
+	mac.Write(st.text)
+	mac.Write(body)
+	st.text = append(st.text[:0], word...)
+	st.text = base64.StdEncoding.AppendEncode(st.text, mac.Sum(st.sum[:0]))
+	return string(st.text)
 }
 
 // CheckSecret refuses a secret no receiver could use as it is meant: an empty one, one that begins with "whsec_"
