@@ -21,6 +21,7 @@ type prepared struct {
 	lines   []Line
 	scraper string // that the documents were last seen by
 	known   []bool // the record is what its document is already; nil: not looked up
+	news    bool   // no document is there yet, as far as one can tell
 }
 
 // knows reports whether a record need not be looked up when it is written on behalf of a scraper.
@@ -43,10 +44,14 @@ func (s *Service) Prepare(ctx context.Context, docType string, p *Page) error {
 		return err
 	}
 	c := &checking{def: def, verb: v, user: doctype.UserOf(ctx), records: p.Records}
-	if v == verbReplace && txnOf(ctx, s) == nil && !s.triggers.InTransaction(def.Name) {
+	apart := v == verbReplace && txnOf(ctx, s) == nil && !s.triggers.InTransaction(def.Name)
+	news := apart && len(def.UniqueFields()) == 0 && s.outlook.expects(def.Name)
+	if apart && !news {
 		c.look, c.scraper = s, p.Run.Scraper
 	}
-	p.ready, err = c.page(ctx)
+	if p.ready, err = c.page(ctx); err == nil && news {
+		p.ready.news, err = p.ready.probe(ctx, s)
+	}
 	return err
 }
 

@@ -64,6 +64,10 @@ func (t *txn) applyTogether(ctx context.Context, writes []*write) error {
 		before[i] = *states[w.name]
 		decided[i] = t.decide(w, states[w.name])
 	}
+	if t.news && slices.ContainsFunc(writes, func(w *write) bool { return !states[w.name].Dirty }) {
+		t.news = false // what is wrong with one may depend on what is there
+		return t.applyTogether(ctx, writes)
+	}
 	if err := t.claimUnique(ctx, writes, states); err != nil {
 		return err
 	}

@@ -28,7 +28,9 @@ type txn struct {
 	s      *Service
 	tx     bun.Tx
 	now    time.Time
+	try    int  // from 1
 	again  bool // PostgreSQL: a try after another transaction came in between
+	news   bool // what is written is taken to be new
 	events []doctype.Event
 	after  []Write // for after_commit triggers
 
@@ -110,7 +112,7 @@ func (s *Service) inTx(ctx context.Context, fn func(ctx context.Context, t *txn)
 	var done *txn
 	for try := 1; ; try++ {
 		err := s.db.InTx(ctx, func(ctx context.Context, tx bun.Tx) error {
-			t := &txn{s: s, tx: tx, now: s.moment(), again: try > 1 && s.db.Postgres()}
+			t := &txn{s: s, tx: tx, now: s.moment(), try: try, again: try > 1 && s.db.Postgres()}
 			done = t
 			if err := fn(context.WithValue(ctx, txnKey{}, t), t); err != nil {
 				return err

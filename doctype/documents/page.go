@@ -103,10 +103,11 @@ func (s *Service) WritePage(ctx context.Context, docType string, p Page) (PageRe
 	if p.Run.Job == "" {
 		p.Run.Page = -1 - rand.Int64N(math.MaxInt64) //nolint:gosec // tells writes apart, no secret
 	}
-	writes, lines, err := preparePage(ctx, def, &p)
+	ready, lines, err := preparePage(ctx, def, &p)
 	if err != nil {
 		return PageResult{}, err
 	}
+	writes := ready.writes
 	pending := make([]*write, 0, len(writes))
 	for _, w := range writes {
 		if w != nil {
@@ -118,11 +119,14 @@ func (s *Service) WritePage(ctx context.Context, docType string, p Page) (PageRe
 		return tally(lines, nil), nil
 	}
 	var result PageResult
+	wrong := false
 	err = s.inTx(ctx, func(ctx context.Context, t *txn) error {
 		if result, err = t.answered(ctx, p); err != nil || result.Repeated {
 			return err
 		}
-		if err := t.applyPage(ctx, def.Name, pending); err != nil {
+		t.news, wrong = ready.news && t.try == 1, ready.news && t.try > 1
+		err := t.applyPage(ctx, def.Name, pending)
+		if t.news = false; err != nil {
 			return err
 		}
 		if result = tally(lines, writes); p.IdempotencyKey == "" {
@@ -136,6 +140,9 @@ func (s *Service) WritePage(ctx context.Context, docType string, p Page) (PageRe
 	})
 	if err != nil {
 		return tally(lines, writes), err
+	}
+	if !result.Repeated {
+		s.outlook.saw(def.Name, result.Inserted == len(pending), wrong)
 	}
 	return result, nil
 }
@@ -188,14 +195,14 @@ func (t *txn) applyPage(ctx context.Context, docType string, writes []*write) er
 	return t.s.seen(ctx, t.tx, docType, names)
 }
 
-// preparePage checks each record, if that was not done before. writes has an entry per line, nil where there is nothing to write:
+// preparePage checks each record, if that was not done before. Its writes have an entry per line, nil where there is nothing to write:
 // rejected lines and all but the last of a name.
-func preparePage(ctx context.Context, def *doctype.Definition, p *Page) (writes []*write, lines []Line, err error) {
+func preparePage(ctx context.Context, def *doctype.Definition, p *Page) (ready *prepared, lines []Line, err error) {
 	v, err := p.verb()
 	if err != nil {
 		return nil, nil, err
 	}
-	ready := p.ready
+	ready = p.ready
 	if ready == nil || ready.def != def {
 		if ready, err = (&checking{def: def, verb: v, user: doctype.UserOf(ctx), records: p.Records}).page(ctx); err != nil {
 			return nil, nil, err
@@ -206,7 +213,7 @@ func preparePage(ctx context.Context, def *doctype.Definition, p *Page) (writes 
 			w.known = ready.knows(i, p.Run.Scraper)
 		}
 	}
-	return ready.writes, slices.Clone(ready.lines), nil // the transaction may run again
+	return ready, slices.Clone(ready.lines), nil // the transaction may run again
 }
 
 func (l *Line) reject(err error) {

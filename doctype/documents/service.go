@@ -50,6 +50,7 @@ type Service struct {
 	triggers *trigger.Registry
 	defs     *definitions.Cache
 	group    *group.Committer[*write]
+	outlook  outlook
 }
 
 // New returns a Service on db; it starts nothing.

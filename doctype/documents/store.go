@@ -32,6 +32,11 @@ func (t *txn) load(ctx context.Context, writes []*write) (map[string]*stored.Sta
 	}
 	table := t.table(writes[0].def.Name)
 	switch {
+	case t.news:
+		for i := range backing {
+			backing[i].DocType = table.DocType
+		}
+		return states, nil
 	case ofPage:
 		return states, table.LoadChanged(ctx, writes[0].run.Scraper, names, hashes, backing)
 	case t.again: // others write the same documents: see their last state

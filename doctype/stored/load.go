@@ -94,6 +94,20 @@ func (t Table) Hashes(ctx context.Context, scraper string, since int64, names []
 	return nil
 }
 
+// Any reports whether there is a document of one of these names, live or trashed.
+func (t Table) Any(ctx context.Context, names []string) (some bool, err error) {
+	text, args := "SELECT 1 FROM documents WHERE doctype = $1 AND name = ANY($2::text[]) LIMIT 1", []any{t.DocType, names}
+	if !t.Postgres {
+		text, args = "SELECT 1 FROM documents WHERE doctype = ? AND name IN (?"+strings.Repeat(", ?", len(names)-1)+") LIMIT 1", named([]any{t.DocType}, names)
+	}
+	rows, err := t.DB.QueryContext(ctx, text, args...)
+	err = wrap("look for documents", listing.Each(rows, err, func() error {
+		some = true
+		return nil
+	}))
+	return some, err
+}
+
 // Each calls fn for the live documents of these names (nil = all) of a DocType, in order of their names.
 func Each(ctx context.Context, db bun.IDB, docType string, names []string, fn func(doctype.Document) error) error {
 	text, args := "SELECT "+Columns+" FROM documents WHERE doctype = ? AND trashed_at IS NULL", []any{docType}
