@@ -87,6 +87,9 @@ func (t *txn) applyTogether(ctx context.Context, writes []*write) error {
 			}
 		}
 	}
+	if t.news {
+		return stored.Insert(ctx, t.tx, writes[0].def.Name, changed)
+	}
 	return stored.Save(ctx, t.tx, writes[0].def.Name, changed)
 }
 

@@ -65,6 +65,11 @@ type Delivery struct {
 	Detail     Detail
 }
 
+// first reports whether there should be no row of it yet.
+func (d *Delivery) first() bool {
+	return d.Attempts == 0 || d.Attempts == 1 && d.Status != Skipped // one that is skipped was not tried for that
+}
+
 // Detail is what people want to know of an attempt; stored as JSON. Of a delivered one it holds the short part only, since there is
 // one for each delivery. Its URL and headers carry no secrets.
 type Detail struct {

@@ -11,6 +11,7 @@ import (
 
 	"github.com/uptrace/bun"
 
+	"dochook/migrations"
 	"dochook/migrations/rows"
 )
 
@@ -80,8 +81,17 @@ func (s *Store) flushAll(ctx context.Context, parts []part) ([]error, func()) {
 // mostSilent is how many parts the database may let wait in vain before it counts as silent: one may be too much by itself.
 const mostSilent = 2
 
-// flushTogether writes the parts in one transaction, and notes those that it could not have.
+// flushTogether writes the parts in one transaction, and notes those that it could not have. First outcomes are new rows, unless they
+// were written already and nobody heard of it.
 func (s *Store) flushTogether(ctx context.Context, parts []part, missed []error) error {
+	err := s.flushParts(ctx, parts, missed, false)
+	if migrations.IsConflict(err) {
+		err = s.flushParts(ctx, parts, missed, true)
+	}
+	return err
+}
+
+func (s *Store) flushParts(ctx context.Context, parts []part, missed []error, again bool) error {
 	ctx, cancel := context.WithTimeout(ctx, s.limit)
 	defer cancel()
 	return s.db.InTx(ctx, func(ctx context.Context, tx bun.Tx) error {
@@ -95,7 +105,7 @@ func (s *Store) flushTogether(ctx context.Context, parts []part, missed []error)
 				return wrap("move cursors", err)
 			}
 		}
-		var w written
+		w := written{again: again}
 		for i := range parts {
 			l := &parts[i].lease
 			switch {
@@ -191,7 +201,9 @@ func nullable(us int64) *int64 {
 
 // written is what several walkers write down at once.
 type written struct {
-	deliveries []of[Delivery]
+	again      bool           // the first outcomes may have been written before
+	first      []of[Delivery] // outcomes of deliveries
+	deliveries []of[Delivery] // later ones
 	attempts   []Attempt
 	retries    []of[Retry]
 	settled    []of[Key]
@@ -205,7 +217,19 @@ type of[T any] struct {
 
 func (w *written) add(p *part) {
 	walker, b := p.lease.Walker, &p.batch
+	from := len(w.deliveries)
 	w.deliveries = appendLast(w.deliveries, walker, b.Deliveries, func(d *Delivery) Key { return d.Key })
+	if !w.again {
+		rest := w.deliveries[:from]
+		for _, d := range w.deliveries[from:] {
+			if d.it.first() {
+				w.first = append(w.first, d)
+			} else {
+				rest = append(rest, d)
+			}
+		}
+		w.deliveries = rest
+	}
 	w.attempts = append(w.attempts, b.Attempts...)
 	// An earlier entry may have been rendered, and a later one of the same delivery not.
 	rendered := make(map[Key][]byte)
@@ -237,7 +261,13 @@ func appendLast[T any](to []of[T], walker string, list []T, key func(*T) Key) []
 }
 
 func (w *written) insert(ctx context.Context, tx bun.Tx) error {
-	if err := insertDeliveries(ctx, tx, w.deliveries); err != nil {
+	if err := insertDeliveries(ctx, tx, w.first, ""); err != nil {
+		return err
+	}
+	err := insertDeliveries(ctx, tx, w.deliveries, `ON CONFLICT (pos, walker, part) DO UPDATE SET status = excluded.status, attempts = excluded.attempts,
+		finished_at = excluded.finished_at, next_attempt = excluded.next_attempt, http_status = excluded.http_status, reason = excluded.reason,
+		duration_us = excluded.duration_us, detail = excluded.detail`)
+	if err != nil {
 		return err
 	}
 	if err := insertAttempts(ctx, tx, w.attempts); err != nil {
@@ -249,7 +279,7 @@ func (w *written) insert(ctx context.Context, tx bun.Tx) error {
 	return deleteRetries(ctx, tx, w.settled)
 }
 
-func insertDeliveries(ctx context.Context, tx bun.Tx, list []of[Delivery]) error {
+func insertDeliveries(ctx context.Context, tx bun.Tx, list []of[Delivery], suffix string) error {
 	n := len(list)
 	if n == 0 {
 		return nil
@@ -287,9 +317,7 @@ func insertDeliveries(ctx context.Context, tx bun.Tx, list []of[Delivery]) error
 		{Name: "reason", Values: reasons},
 		{Name: "duration_us", Values: durations},
 		{Name: "detail", Values: details},
-	}, `ON CONFLICT (pos, walker, part) DO UPDATE SET status = excluded.status, attempts = excluded.attempts, finished_at = excluded.finished_at,
-		next_attempt = excluded.next_attempt, http_status = excluded.http_status, reason = excluded.reason,
-		duration_us = excluded.duration_us, detail = excluded.detail`)
+	}, suffix)
 	return wrap("write deliveries", err)
 }
 

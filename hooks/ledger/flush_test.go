@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -215,6 +217,59 @@ func TestFlush_of_two_generations_at_once(t *testing.T) {
 		}
 		if n, err := s.Count(t.Context(), query.Query{}); n != 2 || err != nil {
 			t.Errorf("%d deliveries, %v", n, err)
+		}
+	})
+}
+
+// Whoever does not hear that his transaction was committed writes its outcomes again, and more with them.
+func TestFlush_again_of_what_was_written(t *testing.T) {
+	each(t, func(t *testing.T, _ *migrations.DB, s *ledger.Store) {
+		leases := claimMany(t, s, 2)
+		of := func(l ledger.Lease, pos, attempts int64, status string) ledger.Delivery {
+			return ledger.Delivery{Key: ledger.Key{Pos: pos}, ID: ledger.ID(l.Walker, pos), Status: status, Attempts: attempts, CreatedAt: 1, FinishedAt: 2}
+		}
+		one, two := leases[0], leases[1]
+		batches := []ledger.Batch{
+			{Pos: 2, Deliveries: []ledger.Delivery{of(one, 1, 1, ledger.Delivered), of(one, 2, 0, ledger.Skipped), of(one, 3, 1, ledger.Retrying)}},
+			{Pos: 1, Deliveries: []ledger.Delivery{of(two, 1, 1, ledger.Delivered)}},
+		}
+		if err := errors.Join(s.FlushAll(t.Context(), leases, batches)...); err != nil {
+			t.Fatal(err)
+		}
+		batches[0].Pos = 4
+		batches[0].Deliveries = append(batches[0].Deliveries, of(one, 3, 2, ledger.Dead), of(one, 4, 1, ledger.Delivered))
+		batches[1].Deliveries = append(batches[1].Deliveries, of(two, 2, 1, ledger.Delivered))
+		if err := errors.Join(s.FlushAll(t.Context(), leases, batches)...); err != nil {
+			t.Fatal(err)
+		}
+		all, err := s.List(t.Context(), query.Query{Limit: 100})
+		if err != nil {
+			t.Fatal(err)
+		}
+		var got []string
+		for _, l := range all {
+			got = append(got, fmt.Sprintf("%s %d %s %d", l.Walker, l.Pos, l.Status, l.Attempts))
+		}
+		slices.Sort(got)
+		want := []string{
+			one.Walker + " 1 delivered 1", one.Walker + " 2 skipped 0", one.Walker + " 3 dead 2", one.Walker + " 4 delivered 1",
+			two.Walker + " 1 delivered 1", two.Walker + " 2 delivered 1",
+		}
+		slices.Sort(want)
+		if !slices.Equal(got, want) {
+			t.Errorf("got\n%s\nwant\n%s", strings.Join(got, "\n"), strings.Join(want, "\n"))
+		}
+		// Skipped after an attempt, as when its condition fails by then: the row is there, and this is no mistake.
+		batches = []ledger.Batch{{Pos: 5, Deliveries: []ledger.Delivery{of(one, 5, 1, ledger.Retrying)}}, {Pos: 1}}
+		if err := errors.Join(s.FlushAll(t.Context(), leases, batches)...); err != nil {
+			t.Fatal(err)
+		}
+		batches[0].Deliveries[0].Status = ledger.Skipped
+		if err := errors.Join(s.FlushAll(t.Context(), leases, batches)...); err != nil {
+			t.Fatal(err)
+		}
+		if l, _, err := s.Get(t.Context(), ledger.ID(one.Walker, 5)); err != nil || l.Status != ledger.Skipped {
+			t.Errorf("%+v, %v", l, err)
 		}
 	})
 }
