@@ -71,13 +71,16 @@ func (t *txn) applyTogether(ctx context.Context, writes []*write) error {
 	if err := t.claimUnique(ctx, writes, states); err != nil {
 		return err
 	}
-	changed := make([]*stored.State, 0, len(writes))
-	for _, w := range writes {
+	changed, told := make([]*stored.State, 0, len(writes)), 0
+	for i, w := range writes {
 		if st := states[w.name]; st.Dirty {
 			changed = append(changed, st)
+			if w.tells(decided[i]) {
+				told++
+			}
 		}
 	}
-	t.events = slices.Grow(t.events, len(changed))
+	t.events = slices.Grow(t.events, told)
 	listens := t.s.triggers.Listens(writes[0].def.Name, AfterCommit)
 	for i, w := range writes {
 		if st := states[w.name]; st.Dirty {

@@ -73,12 +73,16 @@ func (tx *Tx) Deferred(job string) []doctype.Event {
 // log adds the event of a write to what will be logged, as its run wants it.
 func (t *txn) log(w *write, ev *doctype.Event) {
 	switch {
-	case w.run.Quiet:
-	case w.run.Defer && ev.Event == doctype.OnUpdate:
-		t.deferred = append(t.deferred, *ev)
-	default:
+	case w.tells(ev):
 		t.events = append(t.events, *ev)
+	case !w.run.Quiet:
+		t.deferred = append(t.deferred, *ev)
 	}
+}
+
+// tells reports whether the event of a write goes into the log with it.
+func (w *write) tells(ev *doctype.Event) bool {
+	return !w.run.Quiet && !(w.run.Defer && ev.Event == doctype.OnUpdate)
 }
 
 type txnKey struct{}
@@ -165,6 +169,7 @@ func (t *txn) savepoint(ctx context.Context, fn func() error) error {
 	err := fn()
 	end := "RELEASE SAVEPOINT write_one"
 	if err != nil {
+		clear(t.events[events:]) // they hold the bodies they came in
 		t.events, t.after, t.deferred = t.events[:events], t.after[:after], deferred
 		end = "ROLLBACK TO SAVEPOINT write_one"
 	}

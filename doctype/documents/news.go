@@ -39,10 +39,10 @@ func (o *outlook) saw(docType string, news, wrong bool) {
 		o.pages = make(map[string]int)
 	}
 	switch n := o.pages[docType]; {
+	case news: // also where the transaction had to run again for something else
+		o.pages[docType] = min(n+1, newsMost)
 	case wrong:
 		o.pages[docType] = newsWrong
-	case news:
-		o.pages[docType] = min(n+1, newsMost)
 	default:
 		o.pages[docType] = min(n, 0)
 	}

@@ -1,6 +1,7 @@
 package documents_test
 
 import (
+	"context"
 	"fmt"
 	"math/rand/v2"
 	"slices"
@@ -8,6 +9,9 @@ import (
 	"sync"
 	"testing"
 
+	"github.com/uptrace/bun"
+
+	"dochook/doctype"
 	"dochook/doctype/documents"
 	"dochook/doctype/eventlog"
 )
@@ -172,6 +176,55 @@ func TestNews_at_the_same_time(t *testing.T) {
 		all.Wait()
 		if n := len(logged(t, s)); n != 100 || sum.Inserted != 100 || sum.Unchanged != 300 {
 			t.Errorf("%d events, %d inserted, %d unchanged", n, sum.Inserted, sum.Unchanged)
+		}
+	})
+}
+
+func TestNews_are_not_what_triggers_and_empty_pages_make_of_them(t *testing.T) {
+	each(t, []string{product}, func(t *testing.T, s *documents.Service) {
+		refused := records("{broken", "{broken too")
+		refused.IdempotencyKey = "refused"
+		for range 3 {
+			written(t, s, refused)
+			refused.Number++
+		}
+		p := prepared(t, s, records(fresh(64, "a")...))
+		wantNews(t, p, false, "the pages before brought nothing")
+		written(t, s, records("other=1"))
+
+		// A trigger of the transaction that comes between reads what there is.
+		s.ExpectNews("Product")
+		p = prepared(t, s, records(fresh(64, "b")...))
+		wantNews(t, p, true, "nothing is there")
+		on(t, s, "Product", doctype.OnInsert, func(ctx context.Context, _ *documents.Write) error {
+			_, err := s.Update(ctx, "Product", "other", []byte(`{"v":2}`), documents.UpdateOptions{})
+			return err
+		})
+		if got, want := tallied(written(t, s, p)), "64 new, 0 updated, 0 unchanged, 0 twice, 0 rejected"; got != want {
+			t.Errorf("%s, want %s", got, want)
+		}
+	})
+}
+
+// What is written beside a page of news, by who hears of it, is looked up.
+func TestNews_beside_others(t *testing.T) {
+	each(t, []string{product}, func(t *testing.T, s *documents.Service) {
+		written(t, s, records("other=1"))
+		s.OnSeen(func(ctx context.Context, _ bun.Tx, _ string, names []string) error {
+			if names[0] == "other" {
+				return nil
+			}
+			_, err := s.Update(ctx, "Product", "other", []byte(`{"v":2}`), documents.UpdateOptions{})
+			return err
+		})
+		s.ExpectNews("Product")
+		p := prepared(t, s, records(fresh(64, "b")...))
+		wantNews(t, p, true, "nothing is there")
+		if got, want := tallied(written(t, s, p)), "64 new, 0 updated, 0 unchanged, 0 twice, 0 rejected"; got != want {
+			t.Errorf("%s, want %s", got, want)
+		}
+		if d, err := s.Get(t.Context(), "Product", "other"); err != nil || string(d.Record) != `{"sku":"other","v":2}` {
+			t.Errorf("%s, %v", d.Record, err)
 		}
 	})
 }

@@ -124,9 +124,8 @@ func (s *Service) WritePage(ctx context.Context, docType string, p Page) (PageRe
 		if result, err = t.answered(ctx, p); err != nil || result.Repeated {
 			return err
 		}
-		t.news, wrong = ready.news && t.try == 1, ready.news && t.try > 1
-		err := t.applyPage(ctx, def.Name, pending)
-		if t.news = false; err != nil {
+		t.news, wrong = ready.news && t.try == 1 && !s.triggers.InTransaction(def.Name), ready.news && t.try > 1
+		if err := t.applyPage(ctx, def.Name, pending); err != nil {
 			return err
 		}
 		if result = tally(lines, writes); p.IdempotencyKey == "" {
@@ -141,7 +140,7 @@ func (s *Service) WritePage(ctx context.Context, docType string, p Page) (PageRe
 	if err != nil {
 		return tally(lines, writes), err
 	}
-	if !result.Repeated {
+	if !result.Repeated && len(pending) > 0 {
 		s.outlook.saw(def.Name, result.Inserted == len(pending), wrong)
 	}
 	return result, nil
@@ -180,7 +179,8 @@ func once(p Page) idempotency.Page {
 
 // applyPage writes the page's records, and tells which documents were seen.
 func (t *txn) applyPage(ctx context.Context, docType string, writes []*write) error {
-	if err := t.apply(ctx, writes); err != nil || t.s.seen == nil {
+	err := t.apply(ctx, writes)
+	if t.news = false; err != nil || t.s.seen == nil { // what others write besides is looked up
 		return err
 	}
 	names := make([]string, 0, len(writes))

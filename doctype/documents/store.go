@@ -32,7 +32,7 @@ func (t *txn) load(ctx context.Context, writes []*write) (map[string]*stored.Sta
 	}
 	table := t.table(writes[0].def.Name)
 	switch {
-	case t.news:
+	case t.news && !single:
 		for i := range backing {
 			backing[i].DocType = table.DocType
 		}

@@ -70,3 +70,26 @@ func TestTail_events_stand_alone(t *testing.T) {
 	runtime.KeepAlive(kept)
 	runtime.KeepAlive(tail)
 }
+
+// What comes in a slice with room for more, or with what was undone behind its end, is kept without either.
+func TestTail_keeps_only_what_it_was_told(t *testing.T) {
+	tail := &Tail{}
+	if n := held(func() {
+		for pos := range int64(2000) {
+			events := make([]doctype.Event, 1, 1024)
+			events[0] = doctype.Event{Pos: pos + 1, Version: 1, Data: make([]byte, 500)}
+			tail.Add(events)
+		}
+		for pos := range int64(200) {
+			events := make([]doctype.Event, 8)
+			for i := range events {
+				events[i] = doctype.Event{Pos: 2001 + 7*pos + int64(i), Version: 1}
+			}
+			events[7].Data = make([]byte, mb)
+			tail.Add(events[:7])
+		}
+	}); n > 8*mb {
+		t.Errorf("3,400 events hold %d MB", n/mb)
+	}
+	runtime.KeepAlive(tail)
+}

@@ -141,6 +141,11 @@ func apart(events []doctype.Event) commit {
 			return nil
 		}
 	}
+	if room := cap(events) - len(events); room > len(events)/4+1 {
+		events = slices.Clone(events) // what stays must be counted
+	} else {
+		clear(events[len(events):cap(events)])
+	}
 	for i := range events {
 		e := &events[i]
 		e.Data, e.Changed = bytes.Clone(e.Data), bytes.Clone(e.Changed)
