@@ -160,6 +160,18 @@ func (d *Definition) NameOf(record []byte, mapKey string) (string, error) {
 	return name, CheckName(name)
 }
 
+// CheckNamed refuses a record that carries the key of another document than the one of that name: code immutable.
+func (d *Definition) CheckNamed(record []byte, name string) error {
+	if len(d.keyFields) == 0 || d.Autoname == "prompt" || strings.Contains(d.Autoname, "@key") {
+		return nil
+	}
+	named, err := d.NameOf(record, "")
+	if err == nil && named != name {
+		err = Errorf(CodeImmutable, d.keyFields[0], "%s cannot change: %s %s is named by it", d.keyFields[0], d.Name, name)
+	}
+	return err
+}
+
 func promptedName(record []byte, mapKey string) (string, error) {
 	for _, path := range []string{"name", "__newname"} {
 		name, err := namePart{path: path, member: path}.text(record, "", false)

@@ -18,8 +18,18 @@ func FuzzRender_rows_take_what_the_view_shows(f *testing.F) {
 		`{"price":"\"","creation":"2020","docstatus":{},"modified_by":[]}`,
 	} {
 		for _, paths := range [][2]string{
-			{"name", "price"}, {"record.name", "owner"}, {"record", "modified"}, {"@this", "price"}, {"a.b.1.c", "idx"}, {"0", "creation"},
-			{`!"fixed"`, "docstatus"}, {"pri*", "doctype"}, {"{name,price}", "modified_by"}, {"name|@tostr", "a.b.#"}, {"modified.x", "name.x"}, {"price", "missing"},
+			{"name", "price"},
+			{"record.name", "owner"},
+			{"record", "modified"},
+			{"@this", "price"},
+			{"a.b.1.c", "idx"},
+			{"0", "creation"},
+			{`!"fixed"`, "docstatus"},
+			{"pri*", "doctype"},
+			{"{name,price}", "modified_by"},
+			{"name|@tostr", "a.b.#"},
+			{"modified.x", "name.x"},
+			{"price", "missing"},
 		} {
 			f.Add(doc, paths[0], paths[1])
 		}

@@ -45,7 +45,7 @@ func (s *Service) Prepare(ctx context.Context, docType string, p *Page) error {
 	}
 	c := &checking{def: def, verb: v, user: doctype.UserOf(ctx), records: p.Records}
 	apart := v == verbReplace && txnOf(ctx, s) == nil && !s.triggers.InTransaction(def.Name)
-	news := apart && len(def.UniqueFields()) == 0 && s.outlook.expects(def.Name)
+	news := apart && len(def.UniqueFields()) == 0 && s.outlook.News(def.Name)
 	if apart && !news {
 		c.look, c.scraper = s, p.Run.Scraper
 	}

@@ -71,22 +71,21 @@ func (t *txn) applyTogether(ctx context.Context, writes []*write) error {
 	if err := t.claimUnique(ctx, writes, states); err != nil {
 		return err
 	}
-	changed, told := make([]*stored.State, 0, len(writes)), 0
-	for i, w := range writes {
+	changed := make([]*stored.State, 0, len(writes))
+	for _, w := range writes {
 		if st := states[w.name]; st.Dirty {
 			changed = append(changed, st)
-			if w.tells(decided[i]) {
-				told++
-			}
 		}
 	}
-	t.events = slices.Grow(t.events, told)
+	if run := &writes[0].run; !run.Quiet && !run.Defer { // all are to be logged
+		t.events = slices.Grow(t.events, len(changed))
+	}
 	listens := t.s.triggers.Listens(writes[0].def.Name, AfterCommit)
 	for i, w := range writes {
 		if st := states[w.name]; st.Dirty {
 			t.log(w, decided[i])
 			if listens {
-				t.after = append(t.after, afterWrite(st, decided[i], &before[i]))
+				t.after = append(t.after, written(st, decided[i], &before[i]))
 			}
 		}
 	}
@@ -213,18 +212,6 @@ func (t *txn) advance(w *write, st *stored.State, next []byte, event string, cha
 	return ev
 }
 
-func afterWrite(st *stored.State, ev *doctype.Event, before *stored.State) Write {
-	doc := st.Document
-	w := Write{Event: ev.Event, Doc: &doc, Restored: ev.Restored}
-	if before.Live() {
-		w.Old = &before.Document
-	}
-	if ev.Changed != nil {
-		w.Changed, _ = record.ParseChanges(ev.Changed) // our own words
-	}
-	return w
-}
-
 // applySingly writes one document after the other, each behind a savepoint, so
 // that triggers see what was written before them and reject their own alone.
 func (t *txn) applySingly(ctx context.Context, writes []*write) error {
@@ -276,7 +263,7 @@ func (t *txn) applyOne(ctx context.Context, in *write) error {
 		return err
 	}
 	t.log(w, ev)
-	seen := afterWrite(st, ev, &old)
+	seen := written(st, ev, &old)
 	if err := t.s.triggers.Run(ctx, ev.Event, &seen); err != nil {
 		return err
 	}

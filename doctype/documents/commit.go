@@ -73,16 +73,12 @@ func (tx *Tx) Deferred(job string) []doctype.Event {
 // log adds the event of a write to what will be logged, as its run wants it.
 func (t *txn) log(w *write, ev *doctype.Event) {
 	switch {
-	case w.tells(ev):
-		t.events = append(t.events, *ev)
-	case !w.run.Quiet:
+	case w.run.Quiet:
+	case w.run.Defer && ev.Event == doctype.OnUpdate:
 		t.deferred = append(t.deferred, *ev)
+	default:
+		t.events = append(t.events, *ev)
 	}
-}
-
-// tells reports whether the event of a write goes into the log with it.
-func (w *write) tells(ev *doctype.Event) bool {
-	return !w.run.Quiet && !(w.run.Defer && ev.Event == doctype.OnUpdate)
 }
 
 type txnKey struct{}

@@ -8,6 +8,8 @@ import (
 	"dochook/doctype/definitions"
 	"dochook/doctype/listing"
 	"dochook/doctype/query"
+	"dochook/doctype/stored"
+	"dochook/doctype/unique"
 )
 
 // Stored is a DocType with what is known of its making.
@@ -46,7 +48,7 @@ func (s *Service) UpdateDocType(ctx context.Context, d doctype.DocType) (Stored,
 			return err
 		}
 		if was.Autoname != d.Autoname {
-			any, err := t.anyDocument(ctx, d.Name, "")
+			any, err := stored.Exist(ctx, t.tx, d.Name, "")
 			if err != nil {
 				return err
 			}
@@ -54,7 +56,7 @@ func (s *Service) UpdateDocType(ctx context.Context, d doctype.DocType) (Stored,
 				return doctype.Errorf(doctype.CodeImmutable, "autoname", "the naming rule of %s cannot change while it has documents", d.Name)
 			}
 		}
-		if err := s.indexUnique(ctx, t, was.DocType, d); err != nil {
+		if err := unique.Index(ctx, t.tx, was.DocType, d); err != nil {
 			return err
 		}
 		out, err = definitions.Update(ctx, t.tx, was, d, t.now)
@@ -70,7 +72,7 @@ func (s *Service) DeleteDocType(ctx context.Context, name string) error {
 		if _, err := definitions.Load(ctx, t.tx, name); err != nil {
 			return err
 		}
-		live, err := t.anyDocument(ctx, name, " AND trashed_at IS NULL")
+		live, err := stored.Exist(ctx, t.tx, name, " AND trashed_at IS NULL")
 		if err != nil {
 			return err
 		}
@@ -100,11 +102,4 @@ func (s *Service) DocTypes(ctx context.Context, q query.Query) ([]Stored, error)
 // CountDocTypes counts what DocTypes lists without a limit.
 func (s *Service) CountDocTypes(ctx context.Context, q query.Query) (int64, error) {
 	return listing.Count(ctx, s.db.Read, listing.New(s.db.Postgres(), "doctypes", definitions.Columns, nil), q)
-}
-
-// anyDocument reports whether there is a document of the DocType, live or trashed, that also meets the condition.
-func (t *txn) anyDocument(ctx context.Context, docType, condition string) (bool, error) {
-	var n int
-	err := t.tx.QueryRowContext(ctx, "SELECT count(*) FROM (SELECT 1 FROM documents WHERE doctype = ?"+condition+" LIMIT 1) AS d", docType).Scan(&n)
-	return n > 0, wrap("look for documents", err)
 }

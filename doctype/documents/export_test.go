@@ -5,7 +5,7 @@ func (p *Page) IsNews() bool { return p.ready != nil && p.ready.news }
 
 // ExpectNews makes the next page of a DocType be taken for news.
 func (s *Service) ExpectNews(docType string) {
-	for range newsAfter - newsWrong {
-		s.outlook.saw(docType, true, false)
+	for !s.outlook.News(docType) {
+		s.outlook.Saw(docType, true, false)
 	}
 }

@@ -141,7 +141,7 @@ func (s *Service) WritePage(ctx context.Context, docType string, p Page) (PageRe
 		return tally(lines, writes), err
 	}
 	if !result.Repeated && len(pending) > 0 {
-		s.outlook.saw(def.Name, result.Inserted == len(pending), wrong)
+		s.outlook.Saw(def.Name, result.Inserted == len(pending), wrong)
 	}
 	return result, nil
 }
@@ -174,7 +174,12 @@ func (t *txn) answered(ctx context.Context, p Page) (PageResult, error) {
 }
 
 func once(p Page) idempotency.Page {
-	return idempotency.Page{Key: p.IdempotencyKey, Number: p.Number, Hash: hashPage(p)}
+	h := idempotency.NewHash(p.Scope, string(p.Mode))
+	for i := range p.Records {
+		r := &p.Records[i]
+		h.Add(r.Key, r.Trash, r.Data)
+	}
+	return idempotency.Page{Key: p.IdempotencyKey, Number: p.Number, Hash: h.Sum()}
 }
 
 // applyPage writes the page's records, and tells which documents were seen.
@@ -258,13 +263,4 @@ func tally(lines []Line, writes []*write) PageResult {
 		}
 	}
 	return r
-}
-
-func hashPage(p Page) []byte {
-	h := idempotency.NewHash(p.Scope, string(p.Mode))
-	for i := range p.Records {
-		r := &p.Records[i]
-		h.Add(r.Key, r.Trash, r.Data)
-	}
-	return h.Sum()
 }

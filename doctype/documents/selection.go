@@ -3,7 +3,6 @@ package documents
 import (
 	"context"
 	"database/sql"
-	"strings"
 
 	"dochook/doctype"
 	"dochook/doctype/listing"
@@ -39,14 +38,8 @@ func (s *Service) Replace(ctx context.Context, docType, name string, data []byte
 	if doctype.CheckName(name) != nil {
 		return doctype.Document{}, notFound(docType, name)
 	}
-	if keys := def.KeyFields(); len(keys) > 0 && def.Autoname != "prompt" && !strings.Contains(def.Autoname, "@key") {
-		named, err := def.NameOf(data, "")
-		if err != nil {
-			return doctype.Document{}, err
-		}
-		if named != name {
-			return doctype.Document{}, doctype.Errorf(doctype.CodeImmutable, keys[0], "%s cannot change: %s %s is named by it", keys[0], docType, name)
-		}
+	if err := def.CheckNamed(data, name); err != nil {
+		return doctype.Document{}, err
 	}
 	whole := def.WithDefaults(data)
 	if err := def.Validate(whole); err != nil {

@@ -12,6 +12,7 @@ import (
 	"dochook/doctype/definitions"
 	"dochook/doctype/eventlog"
 	"dochook/doctype/group"
+	"dochook/doctype/outlook"
 	"dochook/doctype/trigger"
 	"dochook/migrations"
 )
@@ -50,7 +51,7 @@ type Service struct {
 	triggers *trigger.Registry
 	defs     *definitions.Cache
 	group    *group.Committer[*write]
-	outlook  outlook
+	outlook  outlook.Outlook
 }
 
 // New returns a Service on db; it starts nothing.

@@ -3,6 +3,7 @@ package documents
 import (
 	"errors"
 
+	"dochook/doctype"
 	"dochook/doctype/stored"
 	"dochook/doctype/trigger"
 	"dochook/migrations"
@@ -27,6 +28,14 @@ type Trigger = trigger.Func
 // first, then those of "*", in order of registration. Register before serving.
 func (s *Service) On(docType, moment, name string, fn Trigger) error {
 	return s.triggers.On(docType, moment, name, fn)
+}
+
+// written is the change that an event has made of the state before it.
+func written(st *stored.State, ev *doctype.Event, before *stored.State) Write {
+	if before.Live() {
+		return trigger.Of(ev, st.Document, &before.Document)
+	}
+	return trigger.Of(ev, st.Document, nil)
 }
 
 // ofTransaction reports whether an error of a trigger's nested write is the

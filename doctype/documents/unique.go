@@ -40,14 +40,7 @@ func (t *txn) claimUnique(ctx context.Context, writes []*write, states map[strin
 			names = slices.DeleteFunc(names, func(n string) bool { return n == w.name })
 		}
 	}
-	return saved(holdings.Save(ctx, t.tx, def.Name, names))
-}
-
-func saved(ok bool, err error) error {
-	if err == nil && !ok {
-		return stored.ErrRace // another transaction claimed one of them meanwhile
-	}
-	return err
+	return unique.Saved(holdings.Save(ctx, t.tx, def.Name, names))
 }
 
 func uniqueKeys(st *stored.State, fields []string) []unique.Key {
@@ -55,37 +48,4 @@ func uniqueKeys(st *stored.State, fields []string) []unique.Key {
 		return nil
 	}
 	return unique.Keys(fields, st.Record)
-}
-
-// indexUnique fills the table for fields that become unique, and refuses if live
-// documents share a value already.
-func (s *Service) indexUnique(ctx context.Context, t *txn, was, now doctype.DocType) error {
-	old, fields := was.UniqueFields(), now.UniqueFields()
-	added := slices.DeleteFunc(slices.Clone(fields), func(f string) bool { return slices.Contains(old, f) })
-	for _, f := range slices.Concat(old, added) { // what a process with an old definition left of an added one too
-		if slices.Contains(added, f) || !slices.Contains(fields, f) {
-			if err := unique.Drop(ctx, t.tx, now.Name, f); err != nil {
-				return err
-			}
-		}
-	}
-	if len(added) == 0 {
-		return nil
-	}
-	holdings, err := unique.Load(ctx, t.tx, now.Name, nil, nil)
-	if err != nil {
-		return err
-	}
-	var names []string
-	err = stored.Each(ctx, t.tx, now.Name, nil, func(d doctype.Document) error {
-		if k, by, ok := holdings.Take(d.Name, unique.Keys(fields, d.Record)); !ok {
-			return doctype.Errorf(doctype.CodeUnique, k.Field, "%s cannot be unique: %s and %s share %s", k.Field, by, d.Name, k.Value)
-		}
-		names = append(names, d.Name)
-		return nil
-	})
-	if err != nil {
-		return err
-	}
-	return saved(holdings.Save(ctx, t.tx, now.Name, names))
 }

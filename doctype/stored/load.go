@@ -94,13 +94,20 @@ func (t Table) Hashes(ctx context.Context, scraper string, since int64, names []
 	return nil
 }
 
+// Exist reports whether there are documents of the DocType, live or trashed, that also meet the condition, which is SQL behind an AND.
+func Exist(ctx context.Context, db bun.IDB, docType, condition string) (bool, error) {
+	var n int
+	err := db.QueryRowContext(ctx, "SELECT count(*) FROM (SELECT 1 FROM documents WHERE doctype = ?"+condition+" LIMIT 1) AS d", docType).Scan(&n)
+	return n > 0, wrap("look for documents", err)
+}
+
 // Any reports whether there is a document of one of these names, live or trashed.
 func (t Table) Any(ctx context.Context, names []string) (some bool, err error) {
 	text, args := "SELECT 1 FROM documents WHERE doctype = $1 AND name = ANY($2::text[]) LIMIT 1", []any{t.DocType, names}
 	if !t.Postgres {
 		text, args = "SELECT 1 FROM documents WHERE doctype = ? AND name IN (?"+strings.Repeat(", ?", len(names)-1)+") LIMIT 1", named([]any{t.DocType}, names)
 	}
-	rows, err := t.DB.QueryContext(ctx, text, args...)
+	rows, err := t.DB.QueryContext(ctx, text, args...) //nolint:rowserrcheck // Each does
 	err = wrap("look for documents", listing.Each(rows, err, func() error {
 		some = true
 		return nil

@@ -31,6 +31,15 @@ type Write struct {
 	Restored bool
 }
 
+// Of is the change that an event tells of; old is nil on insert.
+func Of(ev *doctype.Event, doc doctype.Document, old *doctype.Document) Write {
+	w := Write{Event: ev.Event, Doc: &doc, Old: old, Restored: ev.Restored}
+	if ev.Changed != nil {
+		w.Changed, _ = record.ParseChanges(ev.Changed) // our own words
+	}
+	return w
+}
+
 // Func is code that runs when a document is written. It may run again if the
 // transaction has to be repeated, so effects outside the database belong in
 // AfterCommit or in a durable subscriber. A call of
