@@ -89,7 +89,11 @@ func URL(tb testing.TB, dialect string) string {
 	switch dialect {
 	case SQLite:
 		url := EmptyURL(tb, SQLite)
-		if err := migrateURL(tb.Context(), url); err != nil {
+		file, err := migratedFile()
+		if err == nil {
+			err = os.WriteFile(strings.TrimPrefix(url, "sqlite:"), file, 0o600)
+		}
+		if err != nil {
 			tb.Fatalf("migrate test database: %v", err)
 		}
 		return url
@@ -166,6 +170,24 @@ func missing(tb testing.TB) {
 	}
 	tb.Skipf("NOT TESTED ON POSTGRESQL: %v", errNoBinaries)
 }
+
+// migratedFile is what a migrated SQLite database is in its file. It is made once: under the race detector migrating takes longer than
+// most tests.
+var migratedFile = sync.OnceValues(func() (file []byte, err error) { //nolint:gochecknoglobals // it outlives each test
+	dir, err := os.MkdirTemp("", "dochook-sqlite-")
+	if err != nil {
+		return nil, err
+	}
+	defer func() { err = errors.Join(err, os.RemoveAll(dir)) }()
+	path := filepath.Join(dir, "test.db")
+	if err := migrateURL(context.Background(), "sqlite:"+path); err != nil { //nolint:forbidigo // of no one test
+		return nil, err
+	}
+	if _, err := os.Stat(path + "-wal"); err == nil {
+		return nil, errors.New("the database is not whole in its file")
+	}
+	return os.ReadFile(path) //nolint:gosec // our own
+})
 
 func migrateURL(ctx context.Context, url string) error {
 	db, err := migrations.Open(ctx, url, migrations.OpenOptions{})
