@@ -243,7 +243,7 @@ func (c *checking) one(r *Record) (w *write, err error) {
 
 // passKnown leaves out the writes that were found to change nothing before the transaction. One that runs again trusts nothing.
 func (t *txn) passKnown(writes []*write) []*write {
-	if t.again || !slices.ContainsFunc(writes, func(w *write) bool { return w.known }) {
+	if t.again() || !slices.ContainsFunc(writes, func(w *write) bool { return w.known }) {
 		return writes
 	}
 	rest := make([]*write, 0, len(writes))

@@ -29,7 +29,6 @@ type txn struct {
 	tx     bun.Tx
 	now    time.Time
 	try    int  // from 1
-	again  bool // PostgreSQL: a try after another transaction came in between
 	news   bool // what is written is taken to be new
 	events []doctype.Event
 	after  []Write // for after_commit triggers
@@ -81,6 +80,9 @@ func (t *txn) log(w *write, ev *doctype.Event) {
 	}
 }
 
+// again reports whether it is a try after another transaction came in between; SQLite has one writer anyway.
+func (t *txn) again() bool { return t.try > 1 && t.s.db.Postgres() }
+
 type txnKey struct{}
 
 // laterKey leads to what a group's leader does when the lead is passed on: its
@@ -112,7 +114,7 @@ func (s *Service) inTx(ctx context.Context, fn func(ctx context.Context, t *txn)
 	var done *txn
 	for try := 1; ; try++ {
 		err := s.db.InTx(ctx, func(ctx context.Context, tx bun.Tx) error {
-			t := &txn{s: s, tx: tx, now: s.moment(), try: try, again: try > 1 && s.db.Postgres()}
+			t := &txn{s: s, tx: tx, now: s.moment(), try: try}
 			done = t
 			if err := fn(context.WithValue(ctx, txnKey{}, t), t); err != nil {
 				return err

@@ -19,7 +19,7 @@ func (t *txn) load(ctx context.Context, writes []*write) (map[string]*stored.Sta
 	names, hashes := make([]string, len(writes)), make([][]byte, len(writes))
 	backing := make([]stored.State, len(writes))
 	single := t.s.triggers.InTransaction(writes[0].def.Name)
-	ofPage := !t.again && !single
+	ofPage := !t.again() && !single
 	for i, w := range writes {
 		states[w.name] = &backing[i]
 		names[i], hashes[i] = w.name, []byte{}
@@ -39,7 +39,7 @@ func (t *txn) load(ctx context.Context, writes []*write) (map[string]*stored.Sta
 		return states, nil
 	case ofPage:
 		return states, table.LoadChanged(ctx, writes[0].run.Scraper, names, hashes, backing)
-	case t.again: // others write the same documents: see their last state
+	case t.again(): // others write the same documents: see their last state
 		return states, table.Lock(ctx, names, states)
 	default:
 		return states, table.Load(ctx, names, hashes, states)

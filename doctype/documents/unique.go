@@ -40,7 +40,7 @@ func (t *txn) claimUnique(ctx context.Context, writes []*write, states map[strin
 			names = slices.DeleteFunc(names, func(n string) bool { return n == w.name })
 		}
 	}
-	return unique.Saved(holdings.Save(ctx, t.tx, def.Name, names))
+	return holdings.Save(ctx, t.tx, def.Name, names)
 }
 
 func uniqueKeys(st *stored.State, fields []string) []unique.Key {

@@ -39,13 +39,5 @@ func Index(ctx context.Context, tx bun.Tx, was, now doctype.DocType) error {
 	if err != nil {
 		return err
 	}
-	return Saved(holdings.Save(ctx, tx, now.Name, names))
-}
-
-// Saved is the error of [Holdings.Save], [stored.ErrRace] where another transaction claimed one of the values meanwhile.
-func Saved(ok bool, err error) error {
-	if err == nil && !ok {
-		return stored.ErrRace
-	}
-	return err
+	return holdings.Save(ctx, tx, now.Name, names)
 }

@@ -8,6 +8,7 @@ import (
 	"github.com/uptrace/bun"
 
 	"dochook/doctype/record"
+	"dochook/doctype/stored"
 	"dochook/migrations/rows"
 )
 
@@ -90,12 +91,12 @@ func (h *Holdings) Take(name string, keys []Key) (taken Key, by string, ok bool)
 	return Key{}, "", true
 }
 
-// Save replaces what the documents hold by what they took. ok is false if
-// another transaction has claimed one of the values meanwhile.
-func (h *Holdings) Save(ctx context.Context, tx bun.Tx, docType string, names []string) (ok bool, err error) {
+// Save replaces what the documents hold by what they took; [stored.ErrRace] if another transaction has claimed one of the values
+// meanwhile.
+func (h *Holdings) Save(ctx context.Context, tx bun.Tx, docType string, names []string) error {
 	for chunk := range slices.Chunk(names, 500) {
 		if _, err := tx.ExecContext(ctx, "DELETE FROM unique_values WHERE doctype = ? AND name IN (?)", docType, bun.List(chunk)); err != nil {
-			return false, fmt.Errorf("release unique values: %w", err)
+			return fmt.Errorf("release unique values: %w", err)
 		}
 	}
 	var doctypes, fields, values, holders []string
@@ -108,9 +109,12 @@ func (h *Holdings) Save(ctx context.Context, tx bun.Tx, docType string, names []
 		{Name: "doctype", Values: doctypes}, {Name: "fieldname", Values: fields}, {Name: "value", Values: values}, {Name: "name", Values: holders},
 	}, "ON CONFLICT DO NOTHING")
 	if err != nil {
-		return false, fmt.Errorf("claim unique values: %w", err)
+		return fmt.Errorf("claim unique values: %w", err)
 	}
-	return written == int64(len(values)), nil
+	if written != int64(len(values)) {
+		return stored.ErrRace
+	}
+	return nil
 }
 
 // Drop forgets all values of a field.

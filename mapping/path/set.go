@@ -125,19 +125,15 @@ func (s *Set) Apart(head func(key string) bool) *Apart {
 			return nil
 		}
 	}
-	a := &Apart{set: Set{paths: s.paths, slots: s.slots, steps: s.steps, kids: slices.Clone(s.kids)}}
-	slices.SortStableFunc(a.set.kids, func(x, y branch) int { return rank(head(x.step.key)) - rank(head(y.step.key)) })
-	for _, kid := range a.set.kids {
-		a.heads += 1 - rank(head(kid.step.key))
+	var heads, rest []branch
+	for _, kid := range s.kids {
+		if head(kid.step.key) {
+			heads = append(heads, kid)
+		} else {
+			rest = append(rest, kid)
+		}
 	}
-	return a
-}
-
-func rank(head bool) int {
-	if head {
-		return 0
-	}
-	return 1
+	return &Apart{set: Set{paths: s.paths, slots: s.slots, steps: s.steps, kids: slices.Concat(heads, rest)}, heads: len(heads)}
 }
 
 // Heads are the members of the head that are looked at.
