@@ -55,9 +55,9 @@ func TestTail_events_stand_alone(t *testing.T) {
 			page[7].DocType = "B"
 			tail.Add(page)
 			if place == 0 {
-				place = tail.from
+				place = tail.parts[0].after
 			}
-			b, known := tail.after(place, 500, Wanted{DocType: "B"})
+			b, _, known := tail.after(place, 500, Wanted{DocType: "B"})
 			if !known || len(b.Entries) != 1 {
 				t.Fatalf("%d entries, known %t", len(b.Entries), known)
 			}
@@ -90,6 +90,35 @@ func TestTail_keeps_only_what_it_was_told(t *testing.T) {
 		}
 	}); n > 8*mb {
 		t.Errorf("3,400 events hold %d MB", n/mb)
+	}
+	runtime.KeepAlive(tail)
+}
+
+// What was read counts as what was written does, also where it was read in parts that do not fit each other.
+func TestTail_of_what_was_read_is_bounded(t *testing.T) {
+	tail := &Tail{Most: mb}
+	if n := held(func() {
+		for pos := range int64(300) {
+			for i, w := range []Wanted{{}, {DocType: "A"}, {DocType: "A", Bare: true}} {
+				events := make([]doctype.Event, 40)
+				for k := range events {
+					events[k] = doctype.Event{Pos: 10*pos + int64(i+k) + 1, DocType: "A", Version: 1, Data: make([]byte, 1000)}
+				}
+				tail.put(10*pos+int64(i), 10*pos+int64(i)+40, w, events)
+			}
+		}
+	}); n > 3*mb {
+		t.Errorf("%d MB are held", n/mb)
+	}
+	bytes := 0
+	for i := range tail.parts {
+		if p := &tail.parts[i]; p.after >= p.upto || i > 0 && p.after < tail.parts[i-1].upto {
+			t.Errorf("a part from %d to %d follows one to %d", p.after, p.upto, tail.parts[i-1].upto)
+		}
+		bytes += tail.parts[i].size()
+	}
+	if bytes != tail.bytes || bytes > mb {
+		t.Errorf("%d bytes, counted %d", bytes, tail.bytes)
 	}
 	runtime.KeepAlive(tail)
 }

@@ -2,16 +2,12 @@ package feed
 
 import (
 	"context"
-	"time"
 
 	"dochook/doctype"
 	"dochook/doctype/eventlog"
 )
 
-const (
-	readBytes = 8 << 20         // of records, after which a read ends
-	askDelay  = 2 * time.Second // that the tail is believed to be the end of the log
-)
+const readBytes = 8 << 20 // of records, after which a read ends
 
 // Entry is an event at its place in a feed; Event.ID is "" where it is gone. Others may read the same event: nobody changes it.
 type Entry struct {
@@ -38,47 +34,76 @@ type Log struct {
 	log    *eventlog.Log
 	tail   *Tail
 	wanted Wanted
-	asked  time.Time // when the database said last that there is no more
-	doubts int64     // of the tail, at that time
 }
 
-// OfLog returns the feed of the log. What is in tail, if there is one, need not be read.
+// OfLog returns the feed of the log. What is in tail, if there is one, need not be read, and what is read is put there.
 func OfLog(log *eventlog.Log, tail *Tail, w Wanted) *Log {
 	return &Log{log: log, tail: tail, wanted: w}
 }
 
-// After reads entries behind a place. It is for one goroutine at a time.
+// After reads entries behind a place.
 func (l *Log) After(ctx context.Context, place int64, limit int) (Batch, error) {
 	if l.tail == nil {
-		return l.read(ctx, place, limit)
+		b, _, err := l.read(ctx, place, 0, limit)
+		return b, err
 	}
-	doubts, now := l.tail.doubts.Load(), time.Now()
-	b, known := l.tail.after(place, limit, l.wanted)
-	if known && (b.Upto > place || doubts == l.doubts && now.Sub(l.asked) < askDelay) {
-		return b, nil
+	for {
+		b, until, ok := l.tail.after(place, limit, l.wanted)
+		if ok {
+			return b, nil
+		}
+		done, wait := l.tail.lead(place, l.wanted)
+		if wait == nil {
+			defer done()
+			return l.fill(ctx, place, until, limit)
+		}
+		select {
+		case <-wait:
+		case <-ctx.Done():
+			return Batch{Upto: place}, ctx.Err()
+		}
 	}
-	b, err := l.read(ctx, place, limit)
-	if err == nil && b.Upto == place {
-		l.asked, l.doubts = now, doubts
-	}
-	return b, err
 }
 
-func (l *Log) read(ctx context.Context, place int64, limit int) (Batch, error) {
-	r := eventlog.Range{After: place, DocType: l.wanted.DocType, JobEvents: l.wanted.JobEvents, Bare: l.wanted.Bare, Limit: limit, Bytes: readBytes}
+// fill reads what the tail does not have.
+func (l *Log) fill(ctx context.Context, place, until int64, limit int) (Batch, error) {
+	doubts := l.tail.doubts.Load()
+	b, events, err := l.read(ctx, place, until, limit)
+	if err != nil {
+		return b, err
+	}
+	l.tail.put(place, b.Upto, l.wanted, events)
+	switch {
+	case until > 0:
+		b.Full = true // the tail knows more
+	case !b.Full && (b.Upto == place || len(events) == 0 || l.wanted == Wanted{}):
+		l.tail.ended(l.wanted, b.Upto, doubts)
+	}
+	return b, nil
+}
+
+// read asks the database. until > 0 is a place with which it is known to have been committed.
+func (l *Log) read(ctx context.Context, place, until int64, limit int) (Batch, []doctype.Event, error) {
+	r := eventlog.Range{After: place, Upto: until, DocType: l.wanted.DocType, JobEvents: l.wanted.JobEvents, Bare: l.wanted.Bare, Limit: limit, Bytes: readBytes}
 	events, err := l.log.Events(ctx, r)
-	if err != nil || len(events) > 0 {
-		return batchOf(events, limit, place), err
+	switch b := batchOf(events, limit, place); {
+	case err != nil:
+		return Batch{Upto: place}, nil, err
+	case until > 0 && !b.Full:
+		b.Upto = until
+		return b, events, nil
+	case len(events) > 0:
+		return b, events, nil
 	}
 	// Nothing for us: pass what belongs to others. The end is asked for first, so
 	// that nothing of ours can have come before it unseen.
 	if r.Upto, err = l.log.Head(ctx); err != nil || r.Upto <= place {
-		return Batch{Upto: place}, err
+		return Batch{Upto: place}, nil, err
 	}
 	if events, err = l.log.Events(ctx, r); err != nil || len(events) > 0 {
-		return batchOf(events, limit, place), err
+		return batchOf(events, limit, place), events, err
 	}
-	return Batch{Upto: r.Upto}, nil
+	return Batch{Upto: r.Upto}, nil, nil
 }
 
 func batchOf(events []doctype.Event, limit int, place int64) Batch {

@@ -1,6 +1,7 @@
 package feed_test
 
 import (
+	"context"
 	"fmt"
 	"os"
 	"reflect"
@@ -189,5 +190,135 @@ func TestTail_spares_the_database(t *testing.T) {
 		if err != nil || len(b.Entries) != 5 || b.Upto != head+5 {
 			t.Fatalf("%+v %v", b, err)
 		}
+	})
+}
+
+// all reads with a walker of its own all there is behind a place.
+func (h *house) all(w feed.Wanted, place int64) []feed.Entry {
+	h.t.Helper()
+	return h.walk(feed.OfLog(h.docs.Log(), &h.tail, w), place, 5)
+}
+
+// What others wrote is read by one walker for all of this process that want the same.
+func TestTail_reads_for_all(t *testing.T) {
+	dbtest.Each(t, func(t *testing.T, db *migrations.DB) {
+		h := open(t, db)
+		for _, s := range []*documents.Service{h.other, h.docs, h.other, h.docs, h.other} {
+			page(t, s, fmt.Sprintf("One/%d-", len(h.all(feed.Wanted{}, 0))), 4, 1)
+			h.tail.Doubt()
+		}
+		one := feed.Wanted{DocType: "One"}
+		whole, of := h.all(feed.Wanted{}, 0), h.all(one, 0)
+		if len(whole) != 20 || len(of) != 20 {
+			t.Fatalf("%d and %d entries", len(whole), len(of))
+		}
+		if err := db.Close(); err != nil {
+			t.Fatal(err)
+		}
+		for _, w := range []feed.Wanted{{}, one} {
+			for i, place := range []int64{0, whole[0].Place, whole[9].Place, whole[19].Place} {
+				if n := len(h.all(w, place)); n != []int{20, 19, 10, 0}[i] {
+					t.Errorf("%+v: %d entries behind %d", w, n, place)
+				}
+			}
+		}
+	})
+}
+
+// Walkers of different kinds read while many write, each from its own place on, and miss nothing.
+func TestTail_of_many_readers(t *testing.T) {
+	dbtest.Each(t, func(t *testing.T, db *migrations.DB) {
+		h := open(t, db)
+		h.tail.Most = 60_000
+		const pages, each = 40, 3
+		wanted := []feed.Wanted{{}, {DocType: "One"}, {DocType: "One"}, {DocType: "Two"}, {DocType: "Two", Bare: true}, {DocType: "One"}}
+		got := make([][]int64, len(wanted))
+		var writers, readers sync.WaitGroup
+		for w, s := range []*documents.Service{h.docs, h.other, h.docs} {
+			writers.Go(func() {
+				for i := range pages {
+					page(t, s, fmt.Sprintf("%s/w%d-%d-", []string{"One", "Two"}[i%2], w, i), each, 1)
+					h.tail.Doubt()
+				}
+			})
+		}
+		written := make(chan struct{})
+		for i, w := range wanted {
+			readers.Go(func() {
+				l, place := feed.OfLog(h.docs.Log(), &h.tail, w), int64(0)
+				for over := false; ; {
+					b, err := l.After(t.Context(), place, 3+i)
+					if err != nil {
+						t.Error(err)
+						return
+					}
+					for _, e := range b.Entries {
+						got[i] = append(got[i], e.Place)
+					}
+					if b.Upto == place && over {
+						return
+					}
+					if place = b.Upto; !over {
+						select {
+						case <-written:
+							over = true
+						default:
+						}
+					}
+				}
+			})
+		}
+		writers.Wait()
+		h.tail.Doubt()
+		close(written)
+		readers.Wait()
+		for i, w := range wanted {
+			var want []int64
+			for _, e := range h.walk(feed.OfLog(h.docs.Log(), nil, w), 0, 500) {
+				want = append(want, e.Place)
+			}
+			if !slices.Equal(got[i], want) {
+				t.Errorf("%+v: %d entries, not %d", w, len(got[i]), len(want))
+			}
+		}
+	})
+}
+
+// Who waits for a reading that fails reads by himself.
+func TestTail_reader_that_fails(t *testing.T) {
+	dbtest.Each(t, func(t *testing.T, db *migrations.DB) {
+		h := open(t, db)
+		page(t, h.other, "One/a", 9, 1)
+		gone, cancel := context.WithCancel(t.Context())
+		cancel()
+		var all sync.WaitGroup
+		for i := range 40 {
+			all.Go(func() {
+				ctx := t.Context()
+				if i%2 == 0 {
+					ctx = gone
+				}
+				b, err := feed.OfLog(h.docs.Log(), &h.tail, feed.Wanted{DocType: "One"}).After(ctx, 0, 10)
+				if i%2 == 1 && (err != nil || len(b.Entries) != 9) {
+					t.Errorf("%d entries, %v", len(b.Entries), err)
+				}
+			})
+		}
+		all.Wait()
+	})
+}
+
+// A position that this process wrote comes again: another database stands behind the address, and nothing that was known of the first holds.
+func TestTail_positions_that_come_again(t *testing.T) {
+	dbtest.Each(t, func(t *testing.T, db *migrations.DB) {
+		h := open(t, db)
+		log := h.docs.Log()
+		h.tail.Add([]doctype.Event{{ID: "x", Pos: 1, DocType: "One", Version: 1}, {ID: "y", Pos: 2, DocType: "One", Version: 1}})
+		if b, err := feed.OfLog(log, &h.tail, feed.Wanted{}).After(t.Context(), 0, 9); err != nil || len(b.Entries) != 2 {
+			t.Fatalf("%+v %v", b, err)
+		}
+		page(t, h.docs, "One/a", 1, 1)
+		page(t, h.docs, "One/b", 5, 1)
+		h.same(9)
 	})
 }
