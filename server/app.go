@@ -21,6 +21,8 @@ import (
 	"dochook/hooks"
 	"dochook/hooks/courier"
 	courierfeed "dochook/hooks/courier/feed"
+	"dochook/hooks/courier/roster"
+	"dochook/hooks/courier/walk"
 	"dochook/hooks/ledger"
 	"dochook/hooks/outbound"
 	"dochook/hooks/replay"
@@ -114,8 +116,12 @@ func New(db *migrations.DB, config Config, o Options) (*App, error) {
 	a.Scrapers = scrapers.New(db, scrapers.Options{})
 	a.Jobs = jobs.New(db, a.Documents, jobs.Options{Hooks: a.Webhooks, BaseURL: config.PublicURL, Idle: config.JobIdle})
 	a.metrics = a.newMetrics()
+	var servers *roster.Roster // nil: nobody else can have the database
+	if db.Postgres() {
+		servers = roster.New(db)
+	}
 	a.Couriers = courier.New(a.Documents.Log(), a.Webhooks, a.Ledger, guard, courier.Options{
-		Logger: a.log, Version: config.Version, Exclusive: !db.Postgres(), Pages: pages{a.Jobs, a.Documents}, Runs: a.Replays, Tail: a.tail, Watcher: a.watcher(), Traceparent: a.traceparent(),
+		Logger: a.log, Version: config.Version, Exclusive: !db.Postgres(), Roster: servers, Announce: a.announce, Pages: pages{a.Jobs, a.Documents}, Runs: a.Replays, Tail: a.tail, Watcher: a.watcher(), Traceparent: a.traceparent(),
 	})
 	a.Keys = access.New(db, access.Options{Logger: a.log})
 	if a.handler, err = a.routes(); err != nil {
@@ -146,12 +152,12 @@ func (a *App) newMetrics() *metrics.Metrics {
 	}
 	return metrics.New(metrics.Sources{
 		Log: a.Documents.Log(), Webhooks: a.Webhooks, Ledger: a.Ledger,
-		States: func() []courier.State { return a.Couriers.States() },
+		States: func() []walk.State { return a.Couriers.States() },
 	}, o)
 }
 
 // watcher hears of attempts.
-func (a *App) watcher() courier.Watcher {
+func (a *App) watcher() walk.Watcher {
 	if a.tracer == nil {
 		return a.metrics
 	}
@@ -184,10 +190,10 @@ func (a *App) page(ctx context.Context, docType string) (inner context.Context, 
 	}
 }
 
-type watchers []courier.Watcher
+type watchers []walk.Watcher
 
-// Attempted implements courier.Watcher.
-func (w watchers) Attempted(s courier.Seen) {
+// Attempted implements walk.Watcher.
+func (w watchers) Attempted(s walk.Seen) {
 	for _, each := range w {
 		each.Attempted(s)
 	}

@@ -64,6 +64,10 @@ func house() []room {
 		{folder: "hooks/courier/endpoint"},
 		{folder: "hooks/courier/queue"},
 		{folder: "hooks/courier/feed", may: []string{"doctype", "doctype/eventlog"}},
+		{folder: "hooks/courier/roster", may: []string{"migrations"}},
+		{folder: "hooks/courier/walk", may: []string{
+			"doctype", "doctype/eventlog", "hooks", "hooks/batch", "hooks/courier/endpoint", "hooks/courier/feed", "hooks/courier/queue", "hooks/ledger", "hooks/manual", "hooks/outbound", "hooks/sender",
+		}},
 		{folder: "hooks/courier", may: []string{
 			"doctype", "doctype/eventlog", "doctype/record", "hooks", "hooks/batch", "hooks/courier/...", "hooks/ledger", "hooks/manual", "hooks/outbound", "hooks/sender",
 		}},
@@ -88,8 +92,8 @@ func house() []room {
 		}},
 		{folder: "server/rest", may: []string{"doctype/...", "hooks", "server/ingest", "server/rest/...", "server/web"}},
 		{folder: "server/rest/export", may: []string{"doctype/query", "doctype/record", "hooks/ledger", "server/rest/rawjson", "server/rest/request", "server/web"}},
-		{folder: "server/metrics", may: []string{"doctype", "doctype/documents", "doctype/eventlog", "doctype/query", "hooks", "hooks/courier", "hooks/ledger"}},
-		{folder: "server/trace", may: []string{"hooks/courier"}},
+		{folder: "server/metrics", may: []string{"doctype", "doctype/documents", "doctype/eventlog", "doctype/query", "hooks", "hooks/courier/walk", "hooks/ledger"}},
+		{folder: "server/trace", may: []string{"hooks/courier/walk"}},
 		{folder: "server/openapi", may: []string{"server/web"}},
 		{folder: "server/docs", may: []string{"server/web"}},
 		{folder: "server/openapi/openapitest", may: []string{"server/openapi"}}, // for tests
@@ -109,7 +113,7 @@ func house() []room {
 		{folder: "server/panel/documents/browse", may: []string{"doctype", "doctype/query"}},
 		{folder: "server/panel/documents/literal", may: []string{"doctype/record"}},
 		{folder: "server/panel/documents/diff", may: []string{"doctype/record"}},
-		{folder: "server/panel/standing", may: []string{"hooks", "hooks/activity", "hooks/courier", "hooks/ledger", "server/panel/page", "server/rest/collection"}},
+		{folder: "server/panel/standing", may: []string{"hooks", "hooks/activity", "hooks/courier/walk", "hooks/ledger", "server/panel/page", "server/rest/collection"}},
 		{folder: "server/panel/overview", may: []string{"doctype/...", "hooks/...", "server/access", "server/panel/page", "server/panel/standing", "server/rest/collection", "server/rest/feed", "server/web"}},
 		{folder: "server/panel/deliveries", may: []string{
 			"doctype", "doctype/eventlog", "doctype/query", "hooks", "hooks/ledger", "hooks/replay", "hooks/requestlog", "server/panel/page", "server/rest/collection", "server/rest/export", "server/web",

@@ -21,6 +21,7 @@ import (
 	"dochook/hooks"
 	"dochook/hooks/courier"
 	"dochook/hooks/courier/feed"
+	"dochook/hooks/courier/roster"
 	"dochook/hooks/ledger"
 	"dochook/hooks/sender"
 	"dochook/migrations"
@@ -121,6 +122,9 @@ func buildWith(t *testing.T, db *migrations.DB, o courier.Options) *house {
 	}
 	h := &house{t: t, db: db, ledger: ledger.New(db)}
 	o.Tail = &feed.Tail{}
+	if db.Postgres() {
+		o.Roster = roster.New(db)
+	}
 	h.docs = documents.New(db, documents.Options{Logged: o.Tail.Add, Committed: func(d []string) { h.engine.Wake(d) }})
 	h.hooks = hooks.New(db, guard, h.ledger, hooks.Options{Changed: func() { h.engine.Review() }})
 	h.jobs = jobs.New(db, h.docs, jobs.Options{Hooks: h.hooks})

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"dochook/hooks/courier"
+	"dochook/hooks/courier/walk"
 	"dochook/hooks/ledger"
 	"dochook/migrations"
 	"dochook/migrations/dbtest"
@@ -17,16 +18,16 @@ import (
 // watching keeps what an engine tells its watcher.
 type watching struct {
 	mu   sync.Mutex
-	seen []courier.Seen
+	seen []walk.Seen
 }
 
-func (w *watching) Attempted(s courier.Seen) {
+func (w *watching) Attempted(s walk.Seen) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.seen = append(w.seen, s)
 }
 
-func (w *watching) count(fits func(s courier.Seen) bool) (n int) {
+func (w *watching) count(fits func(s walk.Seen) bool) (n int) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	for _, s := range w.seen {
@@ -38,11 +39,11 @@ func (w *watching) count(fits func(s courier.Seen) bool) (n int) {
 }
 
 // state is how the walker of webhook w stands.
-func (h *house) state() courier.State {
+func (h *house) state() walk.State {
 	states := h.engine.States()
-	i := slices.IndexFunc(states, func(s courier.State) bool { return s.Walker == "webhook:w" })
+	i := slices.IndexFunc(states, func(s walk.State) bool { return s.Walker == "webhook:w" })
 	if i < 0 {
-		return courier.State{}
+		return walk.State{}
 	}
 	return states[i]
 }
@@ -76,7 +77,7 @@ func TestEngine_tells_its_watcher_of_every_attempt(t *testing.T) {
 			{ledger.Delivered, "delivered", http.StatusOK, true, 2},
 			{ledger.Dead, "final", http.StatusRequestEntityTooLarge, true, 1},
 		} {
-			got := seen.count(func(s courier.Seen) bool {
+			got := seen.count(func(s walk.Seen) bool {
 				return s.Walker == "webhook:w" && s.Status == want.status && s.Class == want.class && s.HTTP == want.http && (s.Since > 0) == want.first && s.Took > 0
 			})
 			if got != want.n {

@@ -27,11 +27,18 @@ func claimMany(t *testing.T, s *ledger.Store, n int) []ledger.Lease {
 			t.Fatal(err)
 		}
 	}
-	leases, err := s.ClaimAll(t.Context(), "a", append(claims, ledger.Claim{Walker: "webhook:gone", TTL: time.Minute}))
+	if none, err := s.ClaimAll(t.Context(), "a", claims, n, time.Hour); err != nil || len(none) != 0 {
+		t.Fatalf("%d leases that nobody has had for a moment, %v", len(none), err)
+	}
+	leases, err := s.ClaimAll(t.Context(), "a", append(claims, ledger.Claim{Walker: "webhook:gone", TTL: time.Minute}), 2, 0)
+	if err != nil || len(leases) != 2 {
+		t.Fatalf("%d leases of 2, %v", len(leases), err)
+	}
+	leases, err = s.ClaimAll(t.Context(), "a", append(claims, ledger.Claim{Walker: "webhook:gone", TTL: time.Minute}), n+1, 0)
 	if err != nil || len(leases) != n {
 		t.Fatalf("%d leases of %d, %v", len(leases), n, err)
 	}
-	if again, err := s.ClaimAll(t.Context(), "b", claims); err != nil || len(again) != 0 {
+	if again, err := s.ClaimAll(t.Context(), "b", claims, n, 0); err != nil || len(again) != 0 {
 		t.Fatalf("a second process has %d of them, %v", len(again), err)
 	}
 	return leases
@@ -167,7 +174,7 @@ func TestFlush_passes_by_a_cursor_that_is_being_changed(t *testing.T) {
 					t.Errorf("walker %d: %v", i, err)
 				}
 			}
-			if more, err := s.ClaimAll(ctx, "a", []ledger.Claim{{Walker: leases[locked].Walker, TTL: time.Minute}, {Walker: leases[0].Walker, TTL: time.Minute}}); err != nil || len(more) != 1 {
+			if more, err := s.ClaimAll(ctx, "a", []ledger.Claim{{Walker: leases[locked].Walker, TTL: time.Minute}, {Walker: leases[0].Walker, TTL: time.Minute}}, 2, 0); err != nil || len(more) != 1 {
 				t.Errorf("claimed %+v, %v", more, err)
 			}
 			return errors.New("undone")

@@ -40,6 +40,7 @@ type Lease struct {
 	PausedUntil int64 // µs; 0 = not paused
 	Now         int64 // the database's clock when the lease was taken, µs
 	TTL         time.Duration
+	Since       time.Time // of our own clock, no later than Now
 }
 
 // Open gives a walker a cursor at the log's end, if it has none.
@@ -47,7 +48,7 @@ func (s *Store) Open(ctx context.Context, tx bun.IDB, walker string) error {
 	// Generations begin at the time, so that a lease on a cursor that was closed
 	// and opened again is not taken for one on the new cursor.
 	_, err := tx.ExecContext(ctx, `INSERT INTO cursors (walker, pos, generation, lease_owner, lease_until, lease_ttl, failures)
-		SELECT ?, (SELECT coalesce(max(pos), 0) FROM events), `+s.db.NowMicros()+`, '', 0, 0, 0 WHERE 1 = 1 ON CONFLICT (walker) DO NOTHING`, walker)
+		SELECT ?, (SELECT coalesce(max(pos), 0) FROM events), `+s.db.NowMicros()+`, '', `+s.db.NowMicros()+`, 0, 0 WHERE 1 = 1 ON CONFLICT (walker) DO NOTHING`, walker)
 	return wrap("open cursor", err)
 }
 
@@ -87,7 +88,7 @@ func (s *Store) Skip(ctx context.Context, walker string) error {
 
 // Claim is ClaimAll for one walker.
 func (s *Store) Claim(ctx context.Context, walker, owner string, ttl time.Duration) (l Lease, ok bool, err error) {
-	got, err := s.ClaimAll(ctx, owner, []Claim{{walker, ttl}})
+	got, err := s.ClaimAll(ctx, owner, []Claim{{walker, ttl}}, 1, 0)
 	if err != nil || len(got) != 1 {
 		return Lease{Walker: walker, Owner: owner, TTL: ttl}, false, err
 	}
@@ -100,27 +101,29 @@ type Claim struct {
 	TTL    time.Duration
 }
 
-// ClaimAll takes, in one transaction, the leases of those walkers that nobody holds, that are not gone and are not being changed.
-func (s *Store) ClaimAll(ctx context.Context, owner string, claims []Claim) ([]Lease, error) {
-	if len(claims) == 0 {
+// ClaimAll takes, in one transaction, the leases of those walkers that nobody has held for a while, that are not gone and are not being
+// changed; most of them at most.
+func (s *Store) ClaimAll(ctx context.Context, owner string, claims []Claim, most int, while time.Duration) ([]Lease, error) {
+	if len(claims) == 0 || most <= 0 {
 		return nil, nil
 	}
 	ttls := make(map[string]time.Duration, len(claims))
-	args := make([]any, 0, 2*len(claims)+2)
+	args := make([]any, 0, 2*len(claims)+4)
 	for _, c := range claims {
 		ttls[c.Walker] = c.TTL
 		args = append(args, c.Walker, c.TTL.Microseconds())
 	}
 	now := s.db.NowMicros()
-	free := "(c.lease_until <= " + now + " OR c.lease_until > " + now + " + c.lease_ttl + 5000000 OR c.lease_owner = ?)"
+	free := "(c.lease_until + ? <= " + now + " OR c.lease_until > " + now + " + c.lease_ttl + 5000000 OR c.lease_owner = ?)"
 	first, rest := "(?, ?)", ", (?, ?)"
 	if s.db.Postgres() {
 		first = "(?::text, ?::bigint)"
 	}
 	query := "WITH w(walker, ttl) AS (VALUES " + first + strings.Repeat(rest, len(claims)-1) + "), u AS (SELECT c.walker, w.ttl FROM w JOIN cursors c ON c.walker = w.walker WHERE " +
-		free + s.locking(" SKIP LOCKED") + ") UPDATE cursors SET lease_owner = ?, generation = generation + 1, lease_ttl = u.ttl, lease_until = " + now +
+		free + s.locking(" SKIP LOCKED") + " LIMIT ?) UPDATE cursors SET lease_owner = ?, generation = generation + 1, lease_ttl = u.ttl, lease_until = " + now +
 		" + u.ttl FROM u WHERE cursors.walker = u.walker RETURNING cursors.walker, generation, pos, ahead, failures, failing_since, paused_until, " + now
-	args = append(args, owner, owner)
+	args = append(args, while.Microseconds(), owner, most, owner)
+	since := time.Now()
 	rows, err := s.db.Write.QueryContext(ctx, query, args...)
 	if err != nil {
 		return nil, wrap("claim leases", err)
@@ -128,7 +131,7 @@ func (s *Store) ClaimAll(ctx context.Context, owner string, claims []Claim) ([]L
 	defer func() { _ = rows.Close() }()
 	var got []Lease
 	for rows.Next() {
-		l := Lease{Owner: owner}
+		l := Lease{Owner: owner, Since: since}
 		var from, paused, ahead sql.NullInt64
 		if err := rows.Scan(&l.Walker, &l.Generation, &l.Pos, &ahead, &l.Failures, &from, &paused, &l.Now); err != nil {
 			return nil, wrap("claim leases", err)
@@ -191,7 +194,7 @@ func (s *Store) releaseAll(ctx context.Context, leases []Lease) ([]error, func()
 		args = append(args, leases[i].Walker, leases[i].Generation)
 	}
 	_, err := s.db.Write.ExecContext(ctx, "WITH u AS (SELECT c.walker FROM cursors c WHERE (c.walker, c.generation) IN (VALUES (?, ?)"+strings.Repeat(", (?, ?)", len(leases)-1)+
-		")"+s.locking(" SKIP LOCKED")+") UPDATE cursors SET lease_owner = '', lease_until = 0 WHERE walker IN (SELECT walker FROM u)", args...)
+		")"+s.locking(" SKIP LOCKED")+") UPDATE cursors SET lease_owner = '', lease_until = "+s.db.NowMicros()+" WHERE walker IN (SELECT walker FROM u)", args...)
 	if err == nil {
 		return nil, nil
 	}

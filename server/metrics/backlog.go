@@ -8,7 +8,7 @@ import (
 
 	"dochook/doctype/eventlog"
 	"dochook/doctype/query"
-	"dochook/hooks/courier"
+	"dochook/hooks/courier/walk"
 	"dochook/hooks/ledger"
 )
 
@@ -99,7 +99,7 @@ type standing struct {
 }
 
 // standings joins what the database says with what the walkers of this process do.
-func (b *backlog) standings(s *seen, states []courier.State) map[target]*standing {
+func (b *backlog) standings(s *seen, states []walk.State) map[target]*standing {
 	out, now := map[target]*standing{}, b.now()
 	at := func(t target) *standing {
 		if out[t] == nil {
@@ -139,7 +139,7 @@ func (b *backlog) standings(s *seen, states []courier.State) map[target]*standin
 }
 
 // add adds what one walker does.
-func (st *standing) add(w *courier.State, now time.Time) {
+func (st *standing) add(w *walk.State, now time.Time) {
 	st.walking++
 	st.inFlight, st.held, st.ready = st.inFlight+w.InFlight, st.held+w.Held, st.ready+w.Ready
 	st.failures = max(st.failures, w.Failures)

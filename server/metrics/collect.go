@@ -35,7 +35,7 @@ var (
 	databaseUp = desc("database_up", "1 if the database answered at this scrape or a moment before.")
 )
 
-// breakerStates are those of [courier.State].
+// breakerStates are those of [walk.State].
 var breakerStates = []string{"closed", "open", "half-open", "ramping"}
 
 // Describe implements prometheus.Collector.

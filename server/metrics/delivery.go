@@ -6,7 +6,7 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 
-	"dochook/hooks/courier"
+	"dochook/hooks/courier/walk"
 	"dochook/hooks/ledger"
 )
 
@@ -110,15 +110,15 @@ func (d *deliveries) collectors() []prometheus.Collector {
 	return []prometheus.Collector{d.attempts, d.finished, d.failures, d.took, d.since}
 }
 
-// Attempted counts an attempt. It implements [courier.Watcher].
-func (m *Metrics) Attempted(s courier.Seen) { m.deliveries.attempted(&s) }
+// Attempted counts an attempt. It implements [walk.Watcher].
+func (m *Metrics) Attempted(s walk.Seen) { m.deliveries.attempted(&s) }
 
 const (
 	classNone      = "none"
 	classDelivered = "delivered"
 )
 
-func (d *deliveries) attempted(s *courier.Seen) {
+func (d *deliveries) attempted(s *walk.Seen) {
 	of := d.of(s.Walker)
 	counter := of.attempts[s.Class]
 	if counter == nil {

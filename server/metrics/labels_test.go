@@ -6,7 +6,7 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus/testutil"
 
-	"dochook/hooks/courier"
+	"dochook/hooks/courier/walk"
 	"dochook/hooks/ledger"
 )
 
@@ -57,7 +57,7 @@ func TestRouteClass(t *testing.T) {
 
 func TestAttempted(t *testing.T) {
 	m := New(Sources{}, Options{})
-	for _, s := range []courier.Seen{
+	for _, s := range []walk.Seen{
 		{Walker: "webhook:a", Status: "delivered", Class: "delivered", HTTP: 200, Took: time.Second, Since: 2 * time.Second},
 		{Walker: "webhook:a", Status: "retrying", Class: "retry", Reason: "timeout", Took: time.Second},
 		{Walker: "webhook:a", Status: "dead", Class: "retry", Reason: "timeout", Took: time.Second},
@@ -88,7 +88,7 @@ func TestAttempted(t *testing.T) {
 func TestSeries_go_with_their_webhook(t *testing.T) {
 	m := New(Sources{}, Options{})
 	attempt := func(walker string) {
-		m.Attempted(courier.Seen{Walker: walker, Status: "delivered", Class: "delivered", Took: time.Second, Since: time.Second})
+		m.Attempted(walk.Seen{Walker: walker, Status: "delivered", Class: "delivered", Took: time.Second, Since: time.Second})
 	}
 	series := func() int { return testutil.CollectAndCount(m.deliveries) }
 	attempt("webhook:stays")
@@ -132,7 +132,7 @@ func TestStandings(t *testing.T) {
 			{Walker: ledger.RunWalker(id, "late"), Events: 1000, OldestAt: ago(time.Hour)},
 		},
 	}
-	states := []courier.State{
+	states := []walk.State{
 		{Walker: "webhook:failing", Breaker: "open", Held: 4, Failures: 12, OldestDue: now.Add(-2 * time.Second), PausedUntil: now.Add(time.Second), Progress: now},
 		{Walker: ledger.RunWalker(id, "late"), Breaker: "closed", InFlight: 3, Ready: 2, Progress: now},
 	}

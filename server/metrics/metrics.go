@@ -15,7 +15,7 @@ import (
 
 	"dochook/doctype/eventlog"
 	"dochook/hooks"
-	"dochook/hooks/courier"
+	"dochook/hooks/courier/walk"
 	"dochook/hooks/ledger"
 )
 
@@ -27,7 +27,7 @@ type Sources struct {
 	Webhooks *hooks.Service
 	Ledger   *ledger.Store
 	// States are the walkers of this process.
-	States func() []courier.State
+	States func() []walk.State
 }
 
 // Options of Metrics; the zero value is ready for use.

@@ -14,7 +14,7 @@ import (
 	"go.opentelemetry.io/otel/propagation"
 	otel "go.opentelemetry.io/otel/trace"
 
-	"dochook/hooks/courier"
+	"dochook/hooks/courier/walk"
 )
 
 // silent are routes that only machines ask, every few seconds.
@@ -75,8 +75,8 @@ func (t *Tracer) Page(ctx context.Context, docType string) (inner context.Contex
 
 const attemptName = "attempt"
 
-// Attempted makes a span of an attempt that is over. It implements [courier.Watcher].
-func (t *Tracer) Attempted(s courier.Seen) {
+// Attempted makes a span of an attempt that is over. It implements [walk.Watcher].
+func (t *Tracer) Attempted(s walk.Seen) {
 	if t.root == nil {
 		return
 	}

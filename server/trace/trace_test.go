@@ -21,7 +21,7 @@ import (
 	"google.golang.org/protobuf/encoding/prototext"
 	"google.golang.org/protobuf/proto"
 
-	"dochook/hooks/courier"
+	"dochook/hooks/courier/walk"
 	"dochook/migrations"
 	"dochook/migrations/dbtest"
 	"dochook/server"
@@ -371,7 +371,7 @@ func TestCollectorBusy(t *testing.T) {
 		if err := tr.Start(t.Context()); err != nil {
 			t.Fatal(err)
 		}
-		tr.Attempted(courier.Seen{Walker: "webhook:w", Class: "delivered", Took: time.Second})
+		tr.Attempted(walk.Seen{Walker: "webhook:w", Class: "delivered", Took: time.Second})
 		if err := tr.Stop(t.Context()); err != nil {
 			t.Error(err)
 		}

@@ -53,3 +53,23 @@ func (p *Pace) Take(now time.Time, spare bool) (ok bool, wait time.Duration) {
 	}
 	return false, time.Duration((need - p.left) / p.rate * float64(time.Second))
 }
+
+// Paces are those of all endpoints, by name. The zero value is ready for use, by any goroutine.
+type Paces struct {
+	mu   sync.Mutex
+	each map[string]*Pace
+}
+
+// Of is the Pace of an endpoint: the same one as long as its rate stays the same.
+func (p *Paces) Of(name string, rate float64) *Pace {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if old := p.each[name]; old.Rate() == rate {
+		return old
+	}
+	if p.each == nil {
+		p.each = map[string]*Pace{}
+	}
+	p.each[name] = NewPace(rate)
+	return p.each[name]
+}

@@ -7,7 +7,7 @@ import (
 
 	"dochook/hooks"
 	"dochook/hooks/activity"
-	"dochook/hooks/courier"
+	"dochook/hooks/courier/walk"
 	"dochook/hooks/ledger"
 	"dochook/server/panel/page"
 	"dochook/server/rest/collection"
@@ -53,7 +53,7 @@ func All(ctx context.Context, set *collection.Set, stored []hooks.Stored, failur
 			last[f.Webhook()] = f
 		}
 	}
-	states := map[string]courier.State{}
+	states := map[string]walk.State{}
 	for _, s := range set.Couriers.States() {
 		states[s.Walker] = s
 	}
@@ -71,7 +71,7 @@ func All(ctx context.Context, set *collection.Set, stored []hooks.Stored, failur
 	return out, nil
 }
 
-func newWebhook(w *hooks.Stored, state courier.State, now time.Time) Webhook {
+func newWebhook(w *hooks.Stored, state walk.State, now time.Time) Webhook {
 	s := Webhook{Name: w.Name, DocType: w.WebhookDocType, InFlight: state.InFlight, Failures: state.Failures}
 	if w.Enabled {
 		s.Breaker = state.Breaker

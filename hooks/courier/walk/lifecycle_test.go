@@ -1,4 +1,4 @@
-package courier
+package walk
 
 import (
 	"os"
@@ -11,7 +11,7 @@ import (
 
 // TestLifecycle_is_the_picture_in_the_README draws the tables that the code goes by.
 func TestLifecycle_is_the_picture_in_the_README(t *testing.T) {
-	const name, begin, end = "../../README.md", "<!-- lifecycle: drawn from the tables, see hooks/courier/lifecycle.go -->\n", "<!-- end of lifecycle -->"
+	const name, begin, end = "../../../README.md", "<!-- lifecycle: drawn from the tables, see hooks/courier/walk/lifecycle.go -->\n", "<!-- end of lifecycle -->"
 	text, err := os.ReadFile(name)
 	if err != nil {
 		t.Fatal(err)
@@ -26,7 +26,7 @@ func TestLifecycle_is_the_picture_in_the_README(t *testing.T) {
 		return
 	}
 	if os.Getenv("DOCHOOK_UPDATE") == "" {
-		t.Fatalf("the picture is not what the tables say; DOCHOOK_UPDATE=1 go test ./hooks/courier -run Lifecycle draws it anew:\n%s", want)
+		t.Fatalf("the picture is not what the tables say; DOCHOOK_UPDATE=1 go test ./hooks/courier/walk -run Lifecycle draws it anew:\n%s", want)
 	}
 	if err := os.WriteFile(name, []byte(before+begin+want+end+after), 0o644); err != nil { //nolint:gosec // a document
 		t.Fatal(err)

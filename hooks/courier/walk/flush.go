@@ -1,4 +1,4 @@
-package courier
+package walk
 
 import (
 	"context"
@@ -9,7 +9,7 @@ import (
 )
 
 // flush writes what has come together, in the background and one batch at a time.
-func (w *walker) flush(ctx context.Context, all bool) {
+func (w *Walker) flush(ctx context.Context, all bool) {
 	now := time.Now()
 	if w.flushing || now.Before(w.flushAt) {
 		return
@@ -36,7 +36,7 @@ func (w *walker) flush(ctx context.Context, all bool) {
 }
 
 // afterFlush takes in how the flush went; lost means another process walks now.
-func (w *walker) afterFlush(err error) (lost bool) {
+func (w *Walker) afterFlush(err error) (lost bool) {
 	w.flushing = false
 	if err == nil {
 		w.written = w.inFlush.Pos
@@ -66,7 +66,7 @@ func (w *walker) afterFlush(err error) (lost bool) {
 }
 
 // lastFlush writes what is left when the walker stops.
-func (w *walker) lastFlush(ctx context.Context) error {
+func (w *Walker) lastFlush(ctx context.Context) error {
 	for {
 		w.flushAt = time.Time{}
 		w.flush(ctx, true)
@@ -93,7 +93,7 @@ func (w *walker) lastFlush(ctx context.Context) error {
 }
 
 // nap is how long the loop may sleep if nothing happens.
-func (w *walker) nap() time.Duration {
+func (w *Walker) nap() time.Duration {
 	now := time.Now()
 	d := pollDelay
 	if !w.more && !w.reading {

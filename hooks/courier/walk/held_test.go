@@ -1,4 +1,4 @@
-package courier
+package walk
 
 import (
 	"log/slog"
@@ -26,9 +26,9 @@ const mb = 1 << 20
 
 // A document that a thousand webhooks hear of must not cost as much as a thousand batches.
 func TestWalker_one_outcome_takes_room_for_one(t *testing.T) {
-	walkers := make([]*walker, 1000)
+	walkers := make([]*Walker, 1000)
 	for i := range walkers {
-		walkers[i] = &walker{name: "w", log: slog.New(slog.DiscardHandler)}
+		walkers[i] = &Walker{name: "w", log: slog.New(slog.DiscardHandler)}
 	}
 	e := &doctype.Event{Pos: 1}
 	if n := held(func() {
@@ -43,8 +43,8 @@ func TestWalker_one_outcome_takes_room_for_one(t *testing.T) {
 
 // What waits keeps alive only itself, and not all that was read with it.
 func TestWalker_what_waits_stands_alone(t *testing.T) {
-	w := &walker{
-		name: "w", target: &subscriberTarget{options: SubscribeOptions{Events: []string{doctype.OnTrash}}},
+	w := &Walker{
+		name: "w", target: &Subscriber{SubscribeOptions: SubscribeOptions{Events: []string{doctype.OnTrash}}},
 		settings: settings{orderKey: byPosition}, busy: map[string][]*shipment{}, tried: map[ledger.Key]bool{}, window: queue.Window{},
 	}
 	pos := int64(0)

@@ -1,4 +1,4 @@
-package courier
+package walk
 
 import "dochook/hooks/ledger"
 
@@ -34,5 +34,5 @@ var rules = map[verdict]rule{
 	canceled:  {when: "the service stops", stays: true},
 }
 
-// finished is why a walker ends that has walked all there ever will be.
-const finished = "finished"
+// Finished is why a walker ends that has walked all there ever will be.
+const Finished = "Finished"

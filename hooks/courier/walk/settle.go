@@ -1,4 +1,4 @@
-package courier
+package walk
 
 import (
 	"log/slog"
@@ -14,7 +14,7 @@ import (
 const maxPause = 24 * time.Hour // that an endpoint can ask for
 
 // settle takes in what became of an attempt, as the table of rules says.
-func (w *walker) settle(o outcome) {
+func (w *Walker) settle(o outcome) {
 	w.flying--
 	if o.slot == nil {
 		w.retries--
@@ -56,7 +56,7 @@ func (w *walker) settle(o outcome) {
 
 // split puts the parts that a batch comes in in its place. They wait as retries do, so that they are written down before the
 // cursor passes the batch, and each goes when the one before it is settled.
-func (w *walker) split(o *outcome) {
+func (w *Walker) split(o *outcome) {
 	w.note()
 	anchor := o.shipment
 	due := w.nowUS()
@@ -93,7 +93,7 @@ func (w *walker) split(o *outcome) {
 }
 
 // count keeps the breaker, pauses the webhook when the endpoint asks for it, and switches it off when it never answers.
-func (w *walker) count(e effect, o *outcome) {
+func (w *Walker) count(e effect, o *outcome) {
 	switch now := time.Now(); e {
 	case answers:
 		w.breaker.Success(w.settings.inFlight)
@@ -112,14 +112,14 @@ func (w *walker) count(e effect, o *outcome) {
 }
 
 // switchOff ends the walker, and with it the sending, for good.
-func (w *walker) switchOff(reason string) {
-	if _, ok := w.target.(*webhookTarget); ok && w.off == "" {
+func (w *Walker) switchOff(reason string) {
+	if _, ok := w.target.(*Webhook); ok && w.off == "" {
 		w.off = reason
 	}
 }
 
 // hold keeps a failed delivery, and what is behind it in its document, for later.
-func (w *walker) hold(o *outcome, due int64) {
+func (w *Walker) hold(o *outcome, due int64) {
 	w.record(o, ledger.Retrying, due)
 	sh := o.shipment
 	retry := ledger.Retry{Key: sh.key, OrderKey: sh.order, DueAt: due, Attempts: sh.attempts + 1, Delivery: sh.id, Request: o.request}
@@ -143,7 +143,7 @@ func (w *walker) hold(o *outcome, due int64) {
 }
 
 // release ends a shipment and lets the next of its document go.
-func (w *walker) release(sh *shipment) {
+func (w *Walker) release(sh *shipment) {
 	if sh.event != nil {
 		w.bytes -= len(sh.event.Data)
 	}
@@ -164,7 +164,7 @@ func (w *walker) release(sh *shipment) {
 
 // record adds the delivery as it stands now to what is written next, and the
 // attempt itself unless the delivery's row says it all.
-func (w *walker) record(o *outcome, status string, next int64) {
+func (w *Walker) record(o *outcome, status string, next int64) {
 	ev := o.event
 	if ev == nil { // it has left the log
 		ev = &doctype.Event{}
@@ -200,7 +200,7 @@ func (w *walker) record(o *outcome, status string, next int64) {
 }
 
 // logAttempt writes the one line of an attempt.
-func (w *walker) logAttempt(o *outcome, d *ledger.Delivery) {
+func (w *Walker) logAttempt(o *outcome, d *ledger.Delivery) {
 	line := w.log.Info
 	if o.verdict == delivered {
 		line = w.log.Debug

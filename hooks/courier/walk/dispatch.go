@@ -1,4 +1,4 @@
-package courier
+package walk
 
 import (
 	"context"
@@ -10,7 +10,7 @@ import (
 )
 
 // dispatch starts attempts while there is something to send and room for it.
-func (w *walker) dispatch(ctx context.Context) error {
+func (w *Walker) dispatch(ctx context.Context) error {
 	now := time.Now()
 	if now.Before(w.paused) || len(w.batch.Deliveries) >= maxUnwritten {
 		return nil
@@ -40,7 +40,7 @@ func (w *walker) dispatch(ctx context.Context) error {
 
 // dispatchRetries starts what is due, with at most half of the room so that
 // first attempts do not wait for late ones.
-func (w *walker) dispatchRetries(ctx context.Context, most int) error {
+func (w *Walker) dispatchRetries(ctx context.Context, most int) error {
 	room := min(most-w.flying, max(1, most/2)-w.retries)
 	if room <= 0 {
 		return nil
@@ -72,14 +72,14 @@ func (w *walker) dispatchRetries(ctx context.Context, most int) error {
 }
 
 // load reads the events and stored requests of heads that are due.
-func (w *walker) load(ctx context.Context, due []*queue.Chain[*shipment]) error {
+func (w *Walker) load(ctx context.Context, due []*queue.Chain[*shipment]) error {
 	positions := make([]int64, len(due))
 	byPos := make(map[int64]*shipment, len(due))
 	for i, ch := range due {
 		positions[i] = ch.Head.key.Pos
 		byPos[ch.Head.key.Pos] = ch.Head
 	}
-	ctx, cancel := context.WithTimeout(ctx, storeLimit)
+	ctx, cancel := context.WithTimeout(ctx, StoreLimit)
 	defer cancel()
 	entries, err := w.feed.At(ctx, positions)
 	if err != nil {
@@ -101,15 +101,15 @@ func (w *walker) load(ctx context.Context, due []*queue.Chain[*shipment]) error 
 }
 
 // mayGo takes an attempt out of what the endpoint may be sent now.
-func (w *walker) mayGo(now time.Time) bool {
+func (w *Walker) mayGo(now time.Time) bool {
 	if w.pace.After(now) {
 		return false
 	}
-	t, ok := w.target.(*webhookTarget)
+	t, ok := w.target.(*Webhook)
 	if !ok {
 		return true
 	}
-	ok, wait := t.pace.Take(now, t.run != nil)
+	ok, wait := t.Pace.Take(now, t.Run != nil)
 	if !ok {
 		w.pace = now.Add(max(wait, time.Millisecond))
 	}
@@ -118,7 +118,7 @@ func (w *walker) mayGo(now time.Time) bool {
 
 // start hands a shipment to a worker. There are as many as were ever needed at
 // once: a goroutine for each attempt would spend its time growing its stack.
-func (w *walker) start(ctx context.Context, sh *shipment) {
+func (w *Walker) start(ctx context.Context, sh *shipment) {
 	w.breaker.Began()
 	if w.flying++; w.flying > w.workers {
 		w.workers++
@@ -127,14 +127,14 @@ func (w *walker) start(ctx context.Context, sh *shipment) {
 	w.outgoing <- sh
 }
 
-func (w *walker) work(ctx context.Context) {
+func (w *Walker) work(ctx context.Context) {
 	for sh := range w.outgoing {
 		w.results <- w.ship(ctx, sh)
 	}
 }
 
 // ship makes one attempt, under a traceparent of its own if attempts are traced.
-func (w *walker) ship(ctx context.Context, sh *shipment) outcome {
+func (w *Walker) ship(ctx context.Context, sh *shipment) outcome {
 	if w.trace == nil {
 		return safely(ctx, w.target, sh)
 	}

@@ -1,4 +1,4 @@
-package courier
+package walk
 
 import (
 	"context"
@@ -64,8 +64,8 @@ type outcome struct {
 	parent  string // the traceparent it was sent with; "" = none
 }
 
-// target is where a walker's events go.
-type target interface {
+// Target is where a walker's events go.
+type Target interface {
 	// wants reports whether an entry leads to a shipment. before is the one before it, if the target is batched.
 	wants(e, before *doctype.Event) bool
 	ship(ctx context.Context, sh *shipment) outcome
@@ -94,18 +94,18 @@ func byBatch(e *doctype.Event) string {
 	return e.DocType
 }
 
-// webhookTarget sends to a webhook's URL.
-type webhookTarget struct {
+// Webhook sends to a webhook's URL.
+type Webhook struct {
 	*outbound.Target
 
-	pace    *endpoint.Pace
-	run     *feed.Run // a replay or backfill; nil = what happens
-	sources batch.Sources
+	Pace    *endpoint.Pace // nil lets everything go
+	Run     *feed.Run      // a replay or backfill; nil = what happens
+	Sources batch.Sources
 }
 
-func (t *webhookTarget) wants(e, before *doctype.Event) bool {
+func (t *Webhook) wants(e, before *doctype.Event) bool {
 	switch {
-	case t.Webhook.Batched() && t.run != nil: // which entries lead to a batch was found out when the run was made
+	case t.Webhook.Batched() && t.Run != nil: // which entries lead to a batch was found out when the run was made
 		return true
 	case t.Webhook.Batched():
 		return t.Webhook.Anchors(e, before)
@@ -113,7 +113,7 @@ func (t *webhookTarget) wants(e, before *doctype.Event) bool {
 	return t.Webhook.Wants(e)
 }
 
-func (t *webhookTarget) settings() settings {
+func (t *Webhook) settings() settings {
 	attempts, schedule := t.Webhook.Policy()
 	key := byDocument
 	switch {
@@ -123,7 +123,7 @@ func (t *webhookTarget) settings() settings {
 		key = byBatch
 	}
 	inFlight := t.Webhook.MaxInFlight
-	if t.run != nil { // live deliveries come first
+	if t.Run != nil { // live deliveries come first
 		inFlight = max(1, inFlight/4)
 	}
 	return settings{
@@ -134,11 +134,11 @@ func (t *webhookTarget) settings() settings {
 	}
 }
 
-func (t *webhookTarget) ship(ctx context.Context, sh *shipment) outcome {
+func (t *Webhook) ship(ctx context.Context, sh *shipment) outcome {
 	o := outcome{shipment: sh}
 	to := t.Target
-	if t.run != nil && t.run.Backfill {
-		to = outbound.New(t.Webhook, nil, "", manual.Only(sh.event, t.sources)) // to make the request alone
+	if t.Run != nil && t.Run.Backfill {
+		to = outbound.New(t.Webhook, nil, "", manual.Only(sh.event, t.Sources)) // to make the request alone
 	}
 	request, stored, refusal := to.Make(ctx, sh.event, sh.request)
 	if refusal != nil {
@@ -159,7 +159,7 @@ func (t *webhookTarget) ship(ctx context.Context, sh *shipment) outcome {
 }
 
 // safely makes a panic of a target's an end of its shipment alone.
-func safely(ctx context.Context, t target, sh *shipment) (o outcome) {
+func safely(ctx context.Context, t Target, sh *shipment) (o outcome) {
 	defer func() {
 		if p := recover(); p != nil {
 			o = outcome{shipment: sh, verdict: dead, reason: "internal", trouble: fmt.Sprintf("panic: %v\n%s", p, debug.Stack())}
@@ -207,20 +207,24 @@ type SubscribeOptions struct {
 	Schedule []time.Duration // nil = as for webhooks
 }
 
-// subscriberTarget calls a Go function.
-type subscriberTarget struct {
-	options SubscribeOptions
-	fn      Handler
+// Subscriber calls a Go function.
+type Subscriber struct {
+	SubscribeOptions
+
+	Call Handler
 }
 
-func (t *subscriberTarget) wants(e, _ *doctype.Event) bool {
-	if t.options.DocType != "" && t.options.DocType != e.DocType {
+// Limit is how long one call may take.
+func (t *Subscriber) Limit() time.Duration { return t.settings().timeout }
+
+func (t *Subscriber) wants(e, _ *doctype.Event) bool {
+	if t.DocType != "" && t.DocType != e.DocType {
 		return false
 	}
-	if len(t.options.Events) == 0 {
+	if len(t.Events) == 0 {
 		return true
 	}
-	for _, name := range t.options.Events {
+	for _, name := range t.Events {
 		if name == e.Event || name == doctype.OnChange && !doctype.IsJobEvent(e.Event) {
 			return true
 		}
@@ -228,23 +232,23 @@ func (t *subscriberTarget) wants(e, _ *doctype.Event) bool {
 	return false
 }
 
-func (t *subscriberTarget) settings() settings {
-	s := settings{orderKey: byDocument, inFlight: 8, timeout: 5 * time.Second, policy: sender.Policy{Attempts: t.options.Attempts, Schedule: t.options.Schedule}}
-	if t.options.InFlight > 0 {
-		s.inFlight = t.options.InFlight
+func (t *Subscriber) settings() settings {
+	s := settings{orderKey: byDocument, inFlight: 8, timeout: 5 * time.Second, policy: sender.Policy{Attempts: t.Attempts, Schedule: t.Schedule}}
+	if t.InFlight > 0 {
+		s.inFlight = t.InFlight
 	}
-	if t.options.Timeout > 0 {
-		s.timeout = min(t.options.Timeout, 20*time.Second)
+	if t.Timeout > 0 {
+		s.timeout = min(t.Timeout, 20*time.Second)
 	}
 	return s
 }
 
-func (t *subscriberTarget) ship(ctx context.Context, sh *shipment) outcome {
+func (t *Subscriber) ship(ctx context.Context, sh *shipment) outcome {
 	o := outcome{shipment: sh}
 	o.attempt.At = time.Now()
 	callCtx, cancel := context.WithTimeout(ctx, t.settings().timeout)
 	defer cancel()
-	_, err := outbound.Safely(func() (struct{}, error) { return struct{}{}, t.fn(callCtx, *sh.event) })
+	_, err := outbound.Safely(func() (struct{}, error) { return struct{}{}, t.Call(callCtx, *sh.event) })
 	o.attempt.Duration = time.Since(o.attempt.At)
 	switch {
 	case err == nil:

@@ -1,4 +1,4 @@
-package courier
+package walk
 
 import (
 	"context"
@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"dochook/doctype"
+	"dochook/doctype/eventlog"
 	"dochook/hooks/courier/endpoint"
 	"dochook/hooks/courier/feed"
 	"dochook/hooks/courier/queue"
@@ -29,11 +30,14 @@ const (
 	readMost     = 500                    // entries of one read
 )
 
-// walker walks the log for one target. All its fields belong to run's
-// goroutine, but for wake, leaseEnd and clock.
-type walker struct {
+// StoreLimit is how long one use of the database may take: a connection that has gone silent may never say so.
+const StoreLimit = 5 * time.Second
+
+// Walker walks the log for one target. All its fields belong to Run's
+// goroutine, but for wake, leaseEnd, clock and seen.
+type Walker struct {
 	name     string
-	target   target
+	target   Target
 	settings settings
 	feed     source
 	store    *ledger.Store
@@ -84,6 +88,60 @@ type walker struct {
 	stale bool      // something may have happened since
 }
 
+// Options of a Walker; the zero value is ready for use.
+type Options struct {
+	// Tail is what of the log need not be read from the database. Default: nothing.
+	Tail *feed.Tail
+	// Watcher hears of every attempt. Default: nobody.
+	Watcher Watcher
+	// Traceparent makes what one attempt is sent with. Default: attempts carry none.
+	Traceparent func() string
+	// Logger receives one line per attempt. Default: discarded.
+	Logger *slog.Logger
+}
+
+// New returns the walker of a lease; it starts nothing.
+func New(lease ledger.Lease, t Target, log *eventlog.Log, store *ledger.Store, o Options) *Walker {
+	s := t.settings()
+	w := &Walker{
+		name: lease.Walker, target: t, settings: s, store: store, watcher: o.Watcher, trace: o.Traceparent, log: o.Logger, lease: lease, base: lease.Since,
+		wake: make(chan struct{}, 1), busy: map[string][]*shipment{},
+		outgoing: make(chan *shipment, s.inFlight+1), results: make(chan outcome, s.inFlight+1), fetched: make(chan fetch, 1), flushed: make(chan error, 1),
+	}
+	if w.log == nil {
+		w.log = slog.New(slog.DiscardHandler)
+	}
+	w.feed = feed.OfLog(log, o.Tail, feed.Wanted{DocType: w.DocType(), JobEvents: s.jobEvents, Bare: s.batched})
+	if to, ok := t.(*Webhook); ok && to.Run != nil {
+		w.feed, w.last = feed.OfRun{Run: *to.Run}, to.Run.Total
+	}
+	w.leaseEnd.Store(int64(lease.TTL))
+	w.clock.Store(lease.Now)
+	return w
+}
+
+// Wake says that the log has grown. It never blocks.
+func (w *Walker) Wake() {
+	select {
+	case w.wake <- struct{}{}:
+	default:
+	}
+}
+
+// Prolong says that the lease was renewed no earlier than at a time, when the database's clock showed now, in µs. It reports whether the
+// lease is still the walker's: which generation is held is what the database says.
+func (w *Walker) Prolong(at time.Time, generation, now int64) bool {
+	if generation != w.lease.Generation {
+		return false
+	}
+	w.leaseEnd.Store(int64(at.Sub(w.base) + w.lease.TTL))
+	w.clock.Store(max(w.clock.Load(), now-at.Sub(w.base).Microseconds()))
+	return true
+}
+
+// Off is why the webhook is to be switched off, once Run has ended: [Finished], or a reason for people; "" = it is not.
+func (w *Walker) Off() string { return w.off }
+
 // source is where a walker's entries come from.
 type source interface {
 	// After reads entries behind a place.
@@ -100,10 +158,10 @@ type fetch struct {
 	err error
 }
 
-// run walks until stop ends, then lets what is in flight finish and writes it
+// Run walks until stop ends, then lets what is in flight finish and writes it
 // down. It returns ledger.ErrLost if another process took over. hard ends
 // attempts in flight too.
-func (w *walker) run(stop, hard context.Context) error {
+func (w *Walker) Run(stop, hard context.Context) error {
 	hard, cancel := context.WithCancel(hard)
 	defer close(w.outgoing)
 	defer cancel()
@@ -115,7 +173,7 @@ func (w *walker) run(stop, hard context.Context) error {
 	defer timer.Stop()
 	for {
 		if w.over() {
-			w.off = finished
+			w.off = Finished
 		}
 		stopping := stop.Err() != nil || w.off != ""
 		if stopping && w.flying == 0 && !w.flushing {
@@ -157,7 +215,7 @@ func (w *walker) run(stop, hard context.Context) error {
 
 // drainResults takes all outcomes that are there already, so that one round of
 // the loop serves many.
-func (w *walker) drainResults() {
+func (w *Walker) drainResults() {
 	for {
 		select {
 		case o := <-w.results:
@@ -169,24 +227,24 @@ func (w *walker) drainResults() {
 }
 
 // recover takes up what the walker before left.
-func (w *walker) recover(ctx context.Context) error {
+func (w *Walker) recover(ctx context.Context) error {
 	w.window.Read, w.written, w.more = w.lease.Pos, w.lease.Pos, true
 	w.breaker = endpoint.NewBreaker(w.lease.Failures, w.lease.FailingFrom)
 	if w.lease.PausedUntil > w.lease.Now {
 		w.paused = time.Now().Add(time.Duration(w.lease.PausedUntil-w.lease.Now) * time.Microsecond)
 	}
 	var err error
-	if w.tried, err = w.store.TakeUp(ctx, w.lease, storeLimit, w.holdAll); err != nil || !w.settings.batched {
+	if w.tried, err = w.store.TakeUp(ctx, w.lease, StoreLimit, w.holdAll); err != nil || !w.settings.batched {
 		return err
 	}
-	ctx, cancel := context.WithTimeout(ctx, storeLimit)
+	ctx, cancel := context.WithTimeout(ctx, StoreLimit)
 	defer cancel()
 	w.before, err = w.feed.Before(ctx, w.lease.Pos)
 	return err
 }
 
 // holdAll puts deliveries that wait where they waited.
-func (w *walker) holdAll(waiting []ledger.Retry) {
+func (w *Walker) holdAll(waiting []ledger.Retry) {
 	for i := range waiting {
 		r := &waiting[i]
 		sh := &shipment{key: r.Key, order: r.OrderKey, id: r.Delivery, attempts: r.Attempts}
@@ -199,7 +257,7 @@ func (w *walker) holdAll(waiting []ledger.Retry) {
 }
 
 // read fetches the next entries in the background, if there is room for them.
-func (w *walker) read(ctx context.Context) {
+func (w *Walker) read(ctx context.Context) {
 	now := time.Now()
 	if w.reading || !w.more || w.window.Size() >= windowSize || w.bytes >= windowBytes || w.chains.Held() >= maxHeld ||
 		now.Before(w.readAt) || now.Before(w.paused) || w.breaker.Open() && len(w.ready) > 0 {
@@ -211,19 +269,20 @@ func (w *walker) read(ctx context.Context) {
 		limit = 1 // a probe
 	}
 	go func() {
-		ctx, cancel := context.WithTimeout(ctx, storeLimit)
+		ctx, cancel := context.WithTimeout(ctx, StoreLimit)
 		defer cancel()
 		b, err := w.feed.After(ctx, after, limit)
 		w.fetched <- fetch{b, err}
 	}()
 }
 
-func (w *walker) doctype() string {
+// DocType is of what entries the walker looks at; "" = all.
+func (w *Walker) DocType() string {
 	switch t := w.target.(type) {
-	case *webhookTarget:
+	case *Webhook:
 		return t.Webhook.WebhookDocType
-	case *subscriberTarget:
-		return t.options.DocType
+	case *Subscriber:
+		return t.SubscribeOptions.DocType
 	default:
 		return ""
 	}
@@ -231,7 +290,7 @@ func (w *walker) doctype() string {
 
 // admit puts what was read into the window and makes shipments of what the
 // target wants.
-func (w *walker) admit(f fetch) {
+func (w *Walker) admit(f fetch) {
 	w.reading = false
 	if f.err != nil {
 		if !errors.Is(f.err, context.Canceled) {
@@ -251,7 +310,7 @@ func (w *walker) admit(f fetch) {
 	}
 }
 
-func (w *walker) admitOne(entry *feed.Entry) {
+func (w *Walker) admitOne(entry *feed.Entry) {
 	e := entry.Event
 	key := ledger.Key{Pos: entry.Place}
 	wanted := e.ID != "" && w.target.wants(e, w.before)
@@ -271,7 +330,7 @@ func (w *walker) admitOne(entry *feed.Entry) {
 
 // take queues a new shipment: behind its document's failed one, behind the one
 // in flight, or to be sent.
-func (w *walker) take(sh *shipment) {
+func (w *Walker) take(sh *shipment) {
 	w.bytes += len(sh.event.Data)
 	if ch := w.chains.Of(sh.order); ch != nil {
 		w.postpone(ch, sh)
@@ -286,7 +345,7 @@ func (w *walker) take(sh *shipment) {
 }
 
 // postpone puts a shipment that was never tried behind its document's failed one.
-func (w *walker) postpone(ch *queue.Chain[*shipment], sh *shipment) {
+func (w *Walker) postpone(ch *queue.Chain[*shipment], sh *shipment) {
 	w.note()
 	w.batch.Retries = append(w.batch.Retries, ledger.Retry{Key: sh.key, OrderKey: sh.order, Delivery: sh.id})
 	sh.slot.Done, sh.slot = true, nil
@@ -295,7 +354,7 @@ func (w *walker) postpone(ch *queue.Chain[*shipment], sh *shipment) {
 }
 
 // unload lets go of a shipment's record: it is read again when it is due.
-func (w *walker) unload(sh *shipment) {
+func (w *Walker) unload(sh *shipment) {
 	if sh.event != nil {
 		w.bytes -= len(sh.event.Data)
 	}
@@ -303,11 +362,11 @@ func (w *walker) unload(sh *shipment) {
 }
 
 // nowUS is the database's clock as far as we know it.
-func (w *walker) nowUS() int64 {
+func (w *Walker) nowUS() int64 {
 	return w.clock.Load() + time.Since(w.base).Microseconds()
 }
 
-func (w *walker) note() {
+func (w *Walker) note() {
 	if w.first.IsZero() {
 		w.first = time.Now()
 	}
