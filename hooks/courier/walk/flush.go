@@ -14,10 +14,10 @@ func (w *Walker) flush(ctx context.Context, all bool) {
 	if w.flushing || now.Before(w.flushAt) {
 		return
 	}
-	waiting := len(w.batch.Deliveries) + len(w.batch.Retries) + len(w.batch.Settled)
+	waiting, delay := w.gather()
 	switch {
-	case waiting >= flushSize, waiting > 0 && (all || now.Sub(w.first) >= flushDelay):
-	case w.window.Low() > w.written && (all || !w.first.IsZero() && now.Sub(w.first) >= cursorDelay):
+	case waiting >= flushSize, waiting > 0 && (all || now.Sub(w.first) >= delay):
+	case waiting == 0 && w.window.Low() > w.written && (all || !w.first.IsZero() && now.Sub(w.first) >= delay):
 	default:
 		if w.first.IsZero() && w.window.Low() > w.written {
 			w.first = now
@@ -33,6 +33,18 @@ func (w *Walker) flush(ctx context.Context, all bool) {
 	w.batch, w.first = ledger.Batch{PausedUntil: w.batch.PausedUntil}, time.Time{}
 	b := w.inFlush
 	go func() { w.flushed <- w.store.Flush(ctx, w.lease, b) }()
+}
+
+// gather is how many outcomes wait to be written, and for how long the first of them does.
+func (w *Walker) gather() (waiting int, delay time.Duration) {
+	switch waiting = len(w.batch.Deliveries) + len(w.batch.Retries) + len(w.batch.Settled); {
+	case waiting == 0: // the cursor alone
+		return 0, cursorDelay
+	case waiting < flushFew:
+		return waiting, flushDelay
+	default:
+		return waiting, gatherDelay
+	}
 }
 
 // afterFlush takes in how the flush went; lost means another process walks now.
@@ -109,10 +121,7 @@ func (w *Walker) nap() time.Duration {
 		d = min(d, w.readAt.Add(poll).Sub(now))
 	}
 	if !w.first.IsZero() && !w.flushing {
-		delay := flushDelay
-		if len(w.batch.Deliveries)+len(w.batch.Retries)+len(w.batch.Settled) == 0 {
-			delay = cursorDelay
-		}
+		_, delay := w.gather()
 		d = min(d, max(w.first.Add(delay).Sub(now), w.flushAt.Sub(now)))
 	}
 	if w.stale {

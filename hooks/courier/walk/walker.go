@@ -20,7 +20,9 @@ const (
 	windowBytes  = 32 << 20               // of records held in memory, past which reading stops
 	maxHeld      = 200_000                // deliveries waiting to be tried again (a position each), past which reading stops
 	flushSize    = 256                    // outcomes written at once
-	flushDelay   = 25 * time.Millisecond  // the longest an outcome waits for others
+	flushFew     = 32                     // outcomes, fewer than which do not wait for many more
+	flushDelay   = 25 * time.Millisecond  // the longest that few wait for others
+	gatherDelay  = 75 * time.Millisecond  // the longest an outcome waits for others
 	cursorDelay  = time.Second            // the longest a cursor alone waits to be written
 	maxUnwritten = 4096                   // outcomes that could not be written, past which sending stops
 	errorDelay   = 250 * time.Millisecond // before the database is asked again after an error
