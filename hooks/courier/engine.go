@@ -78,6 +78,7 @@ type Engine struct {
 	runs     Runs
 	roster   *roster.Roster // nil: there are no others
 	announce func()         // nil: nobody is told
+	servers  int            // as last counted
 	agent    string
 	free     bool
 	owner    string
@@ -88,8 +89,9 @@ type Engine struct {
 	mu      sync.Mutex
 	running map[string]*running // by walker name
 	review  chan struct{}
-	alive   time.Time // last round of the engine that went well
-	helped  time.Time // when it last took what was another's share
+	alive   time.Time     // last round of the engine that went well
+	helped  time.Time     // when it last took what was another's share …
+	keeps   time.Duration // … and for how long it lets nothing go since then
 }
 
 type running struct {
@@ -107,7 +109,7 @@ type running struct {
 func New(events *eventlog.Log, webhooks *hooks.Service, store *ledger.Store, guard *sender.Guard, o Options) *Engine {
 	e := &Engine{
 		events: events, webhooks: webhooks, store: store, guard: guard, sources: batch.Sources{Log: events, Pages: o.Pages}, log: o.Logger, runs: o.Runs, roster: o.Roster, announce: o.Announce, free: o.Exclusive,
-		owner: uuid.NewString(), subscribers: map[string]*walk.Subscriber{}, running: map[string]*running{}, review: make(chan struct{}, 1),
+		owner: uuid.NewString(), servers: 1, subscribers: map[string]*walk.Subscriber{}, running: map[string]*running{}, review: make(chan struct{}, 1),
 	}
 	if e.log == nil {
 		e.log = slog.New(slog.DiscardHandler)
@@ -320,31 +322,39 @@ func (e *Engine) renew(ctx context.Context) {
 		return
 	}
 	e.mu.Lock()
-	defer e.mu.Unlock()
 	e.alive = time.Now()
 	for name, r := range e.running {
-		if generation, ok := held[name]; ok && r.walker.Prolong(before, generation, now) {
-			continue
-		}
+		generation, ok := held[name]
 		select {
-		case <-r.done:
+		case <-r.done: // what it could not give back is given back now
+			continue
 		default:
-			if r.lease.Since.Before(before.Add(-renewDelay)) { // not one that was only just claimed
-				r.hard()
-			}
+			delete(held, name)
+		}
+		if (!ok || !r.walker.Prolong(before, generation, now)) && r.lease.Since.Before(before.Add(-renewDelay)) { // not one that was only just claimed
+			r.hard()
 		}
 	}
+	e.mu.Unlock()
+	e.giveBack(ctx, held)
+}
+
+// giveBack releases leases that nobody here walks by, so that others can.
+func (e *Engine) giveBack(ctx context.Context, held map[string]int64) {
+	var all sync.WaitGroup
+	for name, generation := range held {
+		all.Go(func() {
+			if err := e.store.Release(ctx, ledger.Lease{Walker: name, Generation: generation}); err != nil && ctx.Err() == nil {
+				e.log.Warn("cannot give a lease back", "walker", name, "error", err)
+			}
+		})
+	}
+	all.Wait()
 }
 
 func (e *Engine) stopAll(ctx context.Context) {
 	ctx, cancel := context.WithTimeout(ctx, stopPatience)
 	defer cancel()
-	if e.roster != nil {
-		if err := e.roster.Leave(ctx, e.owner); err != nil {
-			e.log.Warn("cannot leave the list of servers", "error", err) // it will be missed
-		}
-	}
-	defer e.parted()
 	e.mu.Lock()
 	all := make([]*running, 0, len(e.running))
 	for _, r := range e.running {
@@ -352,6 +362,13 @@ func (e *Engine) stopAll(ctx context.Context) {
 		all = append(all, r)
 	}
 	e.mu.Unlock()
+	if e.roster != nil {
+		leave, cancel := context.WithTimeout(ctx, renewDelay)
+		if err := e.roster.Leave(leave, e.owner); err != nil {
+			e.log.Warn("cannot leave the list of servers", "error", err) // it will be missed
+		}
+		cancel()
+	}
 	for _, r := range all {
 		select {
 		case <-r.done:
@@ -359,5 +376,8 @@ func (e *Engine) stopAll(ctx context.Context) {
 			r.hard()
 			<-r.done
 		}
+	}
+	if ctx.Err() == nil {
+		e.parted()
 	}
 }

@@ -23,30 +23,28 @@ type wanted struct {
 	alone   bool   // others may not know it, so that it is no part of what is shared out
 }
 
-// keptFor is how long a server lets nothing go after it took what nobody else did: others may not be able to.
-const keptFor = time.Minute
+// A server that took what nobody else did lets nothing go for a while, and then one walker in a round: others may not be able to take what
+// is theirs. The while doubles as long as that is so.
+const keptFor, keptLongest = time.Minute, time.Hour
 
 // round brings what runs in line with what should: walkers of webhooks that are
 // gone, disabled or edited stop, missing ones start if their lease is free, and
 // what is more than this server's share goes to the others.
 func (e *Engine) round(ctx context.Context) {
 	want, err := e.wants(ctx)
-	servers := 1
-	if err == nil && e.roster != nil {
-		servers, err = e.attend(ctx)
-	}
 	if err != nil {
 		if ctx.Err() == nil {
 			e.log.Warn("cannot read webhooks", "error", err)
 		}
 		return
 	}
-	p := e.plan(want, servers, time.Now())
+	e.attend(ctx)
+	p := e.plan(want, time.Now())
 	for _, r := range p.stop {
 		r.stop() // its lease is given back when it is done; a later round starts it anew
 	}
 	if p.leaving > 0 {
-		e.log.Info("walkers go to other servers", "walkers", p.leaving, "servers", servers)
+		e.log.Info("walkers go to other servers", "walkers", p.leaving, "servers", e.servers)
 	}
 	e.startAll(ctx, p.anyway, len(p.anyway), 0, want)
 	e.startAll(ctx, p.missing, p.room, 0, want)
@@ -54,9 +52,7 @@ func (e *Engine) round(ctx context.Context) {
 		return
 	}
 	if e.startAll(ctx, e.without(p.missing), len(p.missing), roster.Patience, want) > 0 {
-		e.mu.Lock()
-		e.helped = time.Now()
-		e.mu.Unlock()
+		e.help(time.Now())
 	}
 }
 
@@ -70,7 +66,7 @@ type plan struct {
 }
 
 // plan compares what runs with what should.
-func (e *Engine) plan(want map[string]wanted, servers int, now time.Time) (p plan) {
+func (e *Engine) plan(want map[string]wanted, now time.Time) (p plan) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	e.alive = now
@@ -85,27 +81,31 @@ func (e *Engine) plan(want map[string]wanted, servers int, now time.Time) (p pla
 	var has []*running
 	all := 0
 	for name, w := range want {
-		r := e.running[name]
-		if shared := w.beside == "" && !w.alone; !shared {
-			if r == nil && (w.alone || here(w.beside)) {
-				p.anyway = append(p.anyway, name)
-			}
+		if w.beside != "" || w.alone {
 			continue
 		}
 		all++
-		switch {
+		switch r := e.running[name]; {
 		case r == nil:
 			p.missing = append(p.missing, name)
 		case !r.leaving:
 			has = append(has, r)
 		}
 	}
-	p.room, p.leaving = roster.Divide(servers, all, len(has))
-	if now.Sub(e.helped) < keptFor {
+	p.room, p.leaving = roster.Divide(e.servers, all, len(has))
+	switch since := now.Sub(e.helped); {
+	case since < e.keeps:
 		p.leaving = 0
+	case since < 2*keptLongest:
+		p.leaving = min(p.leaving, 1)
 	}
 	for _, r := range has[:p.leaving] {
 		r.leaving = true
+	}
+	for name, w := range want {
+		if (w.alone || w.beside != "" && here(w.beside)) && e.running[name] == nil {
+			p.anyway = append(p.anyway, name)
+		}
 	}
 	for name, r := range e.running {
 		if w, ok := want[name]; !ok || w.version != r.version || r.leaving || w.beside != "" && !here(w.beside) {
@@ -115,10 +115,31 @@ func (e *Engine) plan(want map[string]wanted, servers int, now time.Time) (p pla
 	return p
 }
 
-func (e *Engine) attend(ctx context.Context) (servers int, err error) {
-	ctx, cancel := context.WithTimeout(ctx, walk.StoreLimit)
+// attend counts the servers; if it cannot, there are as many as before.
+func (e *Engine) attend(ctx context.Context) {
+	if e.roster == nil {
+		return
+	}
+	within, cancel := context.WithTimeout(ctx, walk.StoreLimit)
 	defer cancel()
-	return e.roster.Attend(ctx, e.owner)
+	servers, err := e.roster.Attend(within, e.owner)
+	if err == nil {
+		e.servers = servers
+	} else if ctx.Err() == nil {
+		e.log.Warn("cannot see the other servers", "error", err)
+	}
+}
+
+// help notes that this server took what nobody else did.
+func (e *Engine) help(now time.Time) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if now.Sub(e.helped) < 2*keptLongest {
+		e.keeps = min(2*e.keeps, keptLongest)
+	} else {
+		e.keeps = keptFor
+	}
+	e.helped = now
 }
 
 // parted tells the other servers, when all that was to leave has left, or this server goes.

@@ -181,3 +181,37 @@ func TestEngine_takes_what_others_leave(t *testing.T) {
 		}
 	}
 }
+
+// A lease that could not be given back is given back later: it must not be renewed for ever by a server that does not walk.
+func TestEngine_gives_back_what_it_could_not(t *testing.T) {
+	db := dbtest.New(t, dbtest.Postgres)
+	var runs given
+	for i := range 4 {
+		id := eventlog.NewID()
+		runs = append(runs, feed.Run{ID: id, Webhook: fmt.Sprintf("w%d", i), Total: 1 << 40, Items: endless{id}})
+	}
+	a, b := buildWith(t, db, courier.Options{Runs: runs}), buildWith(t, db, courier.Options{Runs: runs})
+	a.doctype(docType)
+	exec := func(query string) {
+		t.Helper()
+		if _, err := db.Write.ExecContext(t.Context(), query); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for _, run := range runs {
+		a.webhook(run.Webhook, "http://127.0.0.1:1/", `,"max_per_second":5`)
+		if err := a.ledger.OpenAt(t.Context(), db.Write, ledger.RunWalker(run.ID, run.Webhook), 0); err != nil {
+			t.Fatal(err)
+		}
+	}
+	a.start()
+	a.until("all run", func() bool { return len(a.walkers("replay:")) == 4 })
+	exec(`CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN IF NEW.lease_owner = '' AND NEW.walker LIKE 'replay:%' THEN RAISE EXCEPTION 'no'; END IF; RETURN NEW; END $$`)
+	exec(`CREATE TRIGGER refuse BEFORE UPDATE ON cursors FOR EACH ROW EXECUTE FUNCTION refuse()`)
+	b.start()
+	a.until("the webhooks are shared", func() bool {
+		return len(a.walkers("webhook:")) == 2 && len(b.walkers("webhook:")) == 2 && len(a.walkers("replay:")) == 2
+	})
+	exec(`DROP TRIGGER refuse ON cursors`)
+	b.until("the replays are there, too", func() bool { return len(b.walkers("replay:")) == 2 })
+}

@@ -114,15 +114,20 @@ func (s *Store) ClaimAll(ctx context.Context, owner string, claims []Claim, most
 		args = append(args, c.Walker, c.TTL.Microseconds())
 	}
 	now := s.db.NowMicros()
-	free := "(c.lease_until + ? <= " + now + " OR c.lease_until > " + now + " + c.lease_ttl + 5000000 OR c.lease_owner = ?)"
+	free := "c.lease_until + ? <= " + now + " OR c.lease_until > " + now + " + c.lease_ttl + 5000000"
+	args = append(args, while.Microseconds())
+	if while == 0 {
+		free += " OR c.lease_owner IN ('', ?)"
+		args = append(args, owner)
+	}
 	first, rest := "(?, ?)", ", (?, ?)"
 	if s.db.Postgres() {
 		first = "(?::text, ?::bigint)"
 	}
 	query := "WITH w(walker, ttl) AS (VALUES " + first + strings.Repeat(rest, len(claims)-1) + "), u AS (SELECT c.walker, w.ttl FROM w JOIN cursors c ON c.walker = w.walker WHERE " +
-		free + s.locking(" SKIP LOCKED") + " LIMIT ?) UPDATE cursors SET lease_owner = ?, generation = generation + 1, lease_ttl = u.ttl, lease_until = " + now +
+		"(" + free + ")" + s.locking(" SKIP LOCKED") + " LIMIT ?) UPDATE cursors SET lease_owner = ?, generation = generation + 1, lease_ttl = u.ttl, lease_until = " + now +
 		" + u.ttl FROM u WHERE cursors.walker = u.walker RETURNING cursors.walker, generation, pos, ahead, failures, failing_since, paused_until, " + now
-	args = append(args, while.Microseconds(), owner, most, owner)
+	args = append(args, most, owner)
 	since := time.Now()
 	rows, err := s.db.Write.QueryContext(ctx, query, args...)
 	if err != nil {

@@ -248,3 +248,24 @@ func TestTakeUp_reads_in_portions(t *testing.T) {
 		}
 	})
 }
+
+// A lease that was given back is free, whatever the clock shows since.
+func TestClaim_after_the_clock_was_set_back(t *testing.T) {
+	each(t, func(t *testing.T, db *migrations.DB, s *ledger.Store) {
+		if err := s.OpenNow(t.Context(), "webhook:w"); err != nil {
+			t.Fatal(err)
+		}
+		for _, owner := range []string{"a", "b"} {
+			if _, err := db.Write.ExecContext(t.Context(), "UPDATE cursors SET lease_until = lease_until + 4000000"); err != nil {
+				t.Fatal(err)
+			}
+			l, ok, err := s.Claim(t.Context(), "webhook:w", owner, time.Minute)
+			if err != nil || !ok {
+				t.Fatalf("%s: claimed %t, %v", owner, ok, err)
+			}
+			if err := s.Release(t.Context(), l); err != nil {
+				t.Fatal(err)
+			}
+		}
+	})
+}

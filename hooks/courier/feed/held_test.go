@@ -2,6 +2,7 @@ package feed
 
 import (
 	"runtime"
+	"strconv"
 	"testing"
 
 	"dochook/doctype"
@@ -119,6 +120,21 @@ func TestTail_of_what_was_read_is_bounded(t *testing.T) {
 	}
 	if bytes != tail.bytes || bytes > mb {
 		t.Errorf("%d bytes, counted %d", bytes, tail.bytes)
+	}
+	runtime.KeepAlive(tail)
+}
+
+// Walkers of many kinds that find nothing are counted, too.
+func TestTail_of_many_kinds_is_bounded(t *testing.T) {
+	tail := &Tail{Most: mb}
+	if n := held(func() {
+		for pos := range int64(3000) {
+			for i := range 100 {
+				tail.put(pos, pos+1, Wanted{DocType: strconv.Itoa(i)}, nil)
+			}
+		}
+	}); n > 2*mb {
+		t.Errorf("%d MB are held", n/mb)
 	}
 	runtime.KeepAlive(tail)
 }

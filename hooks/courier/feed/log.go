@@ -2,6 +2,7 @@ package feed
 
 import (
 	"context"
+	"time"
 
 	"dochook/doctype"
 	"dochook/doctype/eventlog"
@@ -67,7 +68,7 @@ func (l *Log) After(ctx context.Context, place int64, limit int) (Batch, error) 
 
 // fill reads what the tail does not have.
 func (l *Log) fill(ctx context.Context, place, until int64, limit int) (Batch, error) {
-	doubts := l.tail.doubts.Load()
+	doubts, now := l.tail.doubts.Load(), time.Now()
 	b, events, err := l.read(ctx, place, until, limit)
 	if err != nil {
 		return b, err
@@ -76,8 +77,9 @@ func (l *Log) fill(ctx context.Context, place, until int64, limit int) (Batch, e
 	switch {
 	case until > 0:
 		b.Full = true // the tail knows more
-	case !b.Full && (b.Upto == place || len(events) == 0 || l.wanted == Wanted{}):
-		l.tail.ended(l.wanted, b.Upto, doubts)
+	case !b.Full:
+		whole := len(events) == 0 || l.wanted == Wanted{}
+		l.tail.ended(l.wanted, end{place: b.Upto, whole: whole, doubts: doubts, at: now})
 	}
 	return b, nil
 }

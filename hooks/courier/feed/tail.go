@@ -14,7 +14,8 @@ import (
 const (
 	tailBytes = 32 << 20
 	entrySize = 400             // of an entry in memory, about, without its record
-	partSize  = 150             // of a part, about, without its entries
+	partSize  = 150             // of a part, about, without what is known of it
+	knownSize = 100             // of what is known of a part, about, without its entries
 	askDelay  = 2 * time.Second // that what was the end of the log is believed to be it still
 )
 
@@ -36,7 +37,8 @@ type Tail struct {
 // part is what is known of the log from behind one place up to another. It is dropped as a whole.
 type part struct {
 	after, upto int64
-	own         bool // written by this process
+	own         bool  // written by this process …
+	doubts      int64 // … which it was told of when there had been so many
 	known       []known
 }
 
@@ -46,9 +48,10 @@ type known struct {
 	events []doctype.Event
 }
 
-// end is where the log ended when the database was asked last.
+// end is where there was no more of what somebody wanted when the database was asked last.
 type end struct {
 	place  int64
+	whole  bool  // nor of anything else
 	doubts int64 // at that time
 	at     time.Time
 }
@@ -69,7 +72,7 @@ func (t *Tail) Add(events []doctype.Event) {
 		t.Doubt()
 		return
 	}
-	p := part{after: events[0].Pos - 1, upto: events[len(events)-1].Pos, own: true, known: []known{{events: events}}}
+	p := part{after: events[0].Pos - 1, upto: events[len(events)-1].Pos, own: true, doubts: t.doubts.Load(), known: []known{{events: events}}}
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	from := t.behind(p.after)
@@ -157,8 +160,10 @@ func between(events []doctype.Event, after, upto int64) []doctype.Event {
 func (t *Tail) shorten() {
 	for len(t.parts) > 0 && t.bytes > cmp.Or(t.Most, tailBytes) {
 		t.bytes -= t.parts[0].size()
-		t.parts[0] = part{} // what is dropped later must not stand here still
-		t.parts = t.parts[1:]
+		t.parts[0] = part{}                           // what is dropped later must not stand here still
+		if t.parts = t.parts[1:]; len(t.parts) == 0 { // the end itself
+			t.doubts.Add(1)
+		}
 	}
 }
 
@@ -182,8 +187,14 @@ func (t *Tail) after(place int64, limit int, w Wanted) (b Batch, until int64, ok
 	}
 	switch {
 	case i == len(t.parts):
-		e, asked := t.ends[w]
-		return b, 0, b.Upto > place || asked && e.place == place && e.doubts == t.doubts.Load() && time.Since(e.at) < askDelay
+		e, doubts := t.ends[w], t.doubts.Load()
+		over := e.place == b.Upto && e.doubts == doubts && time.Since(e.at) < askDelay
+		if b.Upto == place {
+			return b, 0, over && e.whole
+		}
+		last := &t.parts[i-1]
+		b.Full = !over && !(last.own && last.doubts == doubts)
+		return b, 0, true
 	case t.parts[i].after > b.Upto:
 		until = t.parts[i].after
 	default:
@@ -240,14 +251,14 @@ func (t *Tail) lead(place int64, w Wanted) (done func(), wait <-chan struct{}) {
 	}, nil
 }
 
-// ended notes that the log ended at a place when there had been so many doubts.
-func (t *Tail) ended(w Wanted, place, doubts int64) {
+// ended notes an end.
+func (t *Tail) ended(w Wanted, e end) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	if t.ends == nil {
 		t.ends = map[Wanted]end{}
 	}
-	t.ends[w] = end{place, doubts, time.Now()}
+	t.ends[w] = e
 }
 
 // of returns what is known of a kind of events; nil if that is not everything.
@@ -268,7 +279,8 @@ func (p *part) size() int {
 	return bytes
 }
 
-func (k known) size() (bytes int) {
+func (k known) size() int {
+	bytes := knownSize
 	for i := range k.events {
 		bytes += size(&k.events[i]) + entrySize
 	}

@@ -322,3 +322,57 @@ func TestTail_positions_that_come_again(t *testing.T) {
 		h.same(9)
 	})
 }
+
+// A commit that is larger than what is kept is not taken for nothing.
+func TestTail_of_a_commit_beyond_its_bound(t *testing.T) {
+	dbtest.Each(t, func(t *testing.T, db *migrations.DB) {
+		h := open(t, db)
+		h.tail.Most = 20_000
+		page(t, h.docs, "One/a", 5, 1)
+		l := feed.OfLog(h.docs.Log(), &h.tail, feed.Wanted{DocType: "One"})
+		head, err := h.docs.Log().Head(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		if b, err := l.After(t.Context(), head, 10); err != nil || b.Upto != head {
+			t.Fatalf("%+v %v", b, err)
+		}
+		page(t, h.docs, "One/b", 100, 1)
+		if b, err := l.After(t.Context(), head, 10); err != nil || len(b.Entries) != 10 {
+			t.Errorf("%+v %v", b, err)
+		}
+	})
+}
+
+// What others have read of a backlog is not taken for its end: who walks by what a batch says about more sees all of it.
+func TestTail_of_a_backlog(t *testing.T) {
+	dbtest.Each(t, func(t *testing.T, db *migrations.DB) {
+		h := open(t, db)
+		for i := range 20 {
+			page(t, h.other, []string{"One/a", "Two/a"}[i%2], 100, i+1)
+		}
+		h.tail.Doubt()
+		all := feed.OfLog(h.docs.Log(), &h.tail, feed.Wanted{})
+		place := int64(0)
+		for range 3 { // one walker is ahead of the others, and not at the end
+			b, err := all.After(t.Context(), place, 300)
+			if err != nil || !b.Full {
+				t.Fatalf("%+v %v", b, err)
+			}
+			place = b.Upto
+		}
+		for _, w := range []feed.Wanted{{}, {DocType: "One"}, {DocType: "Two", Bare: true}, {DocType: "One"}} {
+			l, n, from := feed.OfLog(h.docs.Log(), &h.tail, w), 0, int64(0)
+			for more := true; more; {
+				b, err := l.After(t.Context(), from, 170)
+				if err != nil {
+					t.Fatal(err)
+				}
+				n, from, more = n+len(b.Entries), b.Upto, b.Full
+			}
+			if want := map[string]int{"": 2000, "One": 1000, "Two": 1000}[w.DocType]; n != want {
+				t.Errorf("%+v: %d entries of %d", w, n, want)
+			}
+		}
+	})
+}

@@ -19,7 +19,10 @@ func (w *Walker) flush(ctx context.Context, all bool) {
 	case waiting >= flushSize, waiting > 0 && (all || now.Sub(w.first) >= delay):
 	case waiting == 0 && w.window.Low() > w.written && (all || !w.first.IsZero() && now.Sub(w.first) >= delay):
 	default:
-		if w.first.IsZero() && w.window.Low() > w.written {
+		switch moved := w.window.Low() > w.written; {
+		case waiting == 0 && !moved: // what came was not wanted, and something before it is not over
+			w.first = time.Time{}
+		case w.first.IsZero() && moved:
 			w.first = now
 		}
 		return
