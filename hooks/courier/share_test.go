@@ -15,6 +15,7 @@ import (
 	"dochook/hooks/courier/feed"
 	"dochook/hooks/courier/roster"
 	"dochook/hooks/ledger"
+	"dochook/migrations"
 	"dochook/migrations/dbtest"
 )
 
@@ -114,22 +115,29 @@ func (e endless) At(ctx context.Context, places []int64) (out []feed.Entry, err 
 
 func (endless) Finish(context.Context) error { return nil }
 
-// A webhook's replay goes to the server that the webhook goes to, as they share its pace.
-func TestEngine_replays_go_with_their_webhooks(t *testing.T) {
-	db := dbtest.New(t, dbtest.Postgres)
+// withReplays are two servers on a database with four webhooks, each with a replay that does not end.
+func withReplays(t *testing.T, db *migrations.DB) (a, b *house) {
+	t.Helper()
 	var runs given
 	for i := range 4 {
 		id := eventlog.NewID()
 		runs = append(runs, feed.Run{ID: id, Webhook: fmt.Sprintf("w%d", i), Total: 1 << 40, Items: endless{id}})
 	}
-	a, b := buildWith(t, db, courier.Options{Runs: runs}), buildWith(t, db, courier.Options{Runs: runs})
+	a, b = buildWith(t, db, courier.Options{Runs: runs}), buildWith(t, db, courier.Options{Runs: runs})
 	a.doctype(docType)
-	for i, run := range runs {
+	for _, run := range runs {
 		a.webhook(run.Webhook, "http://127.0.0.1:1/", `,"max_per_second":5`)
-		if err := a.ledger.OpenAt(t.Context(), db.Write, ledger.RunWalker(run.ID, run.Webhook), int64(i)); err != nil {
+		if err := a.ledger.OpenAt(t.Context(), db.Write, ledger.RunWalker(run.ID, run.Webhook), 0); err != nil {
 			t.Fatal(err)
 		}
 	}
+	return a, b
+}
+
+// A webhook's replay goes to the server that the webhook goes to, as they share its pace.
+func TestEngine_replays_go_with_their_webhooks(t *testing.T) {
+	db := dbtest.New(t, dbtest.Postgres)
+	a, b := withReplays(t, db)
 	together := func(h *house, n int) bool {
 		own := h.walkers(hooks.Walker(""))
 		var of []string
@@ -185,22 +193,10 @@ func TestEngine_takes_what_others_leave(t *testing.T) {
 // A lease that could not be given back is given back later: it must not be renewed for ever by a server that does not walk.
 func TestEngine_gives_back_what_it_could_not(t *testing.T) {
 	db := dbtest.New(t, dbtest.Postgres)
-	var runs given
-	for i := range 4 {
-		id := eventlog.NewID()
-		runs = append(runs, feed.Run{ID: id, Webhook: fmt.Sprintf("w%d", i), Total: 1 << 40, Items: endless{id}})
-	}
-	a, b := buildWith(t, db, courier.Options{Runs: runs}), buildWith(t, db, courier.Options{Runs: runs})
-	a.doctype(docType)
+	a, b := withReplays(t, db)
 	exec := func(query string) {
 		t.Helper()
 		if _, err := db.Write.ExecContext(t.Context(), query); err != nil {
-			t.Fatal(err)
-		}
-	}
-	for _, run := range runs {
-		a.webhook(run.Webhook, "http://127.0.0.1:1/", `,"max_per_second":5`)
-		if err := a.ledger.OpenAt(t.Context(), db.Write, ledger.RunWalker(run.ID, run.Webhook), 0); err != nil {
 			t.Fatal(err)
 		}
 	}

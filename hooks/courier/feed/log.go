@@ -113,13 +113,13 @@ func batchOf(events []doctype.Event, limit int, place int64) Batch {
 	if len(events) == 0 {
 		return b
 	}
-	size := 0
+	read := 0
 	b.Entries = make([]Entry, len(events))
 	for i := range events {
 		b.Entries[i] = Entry{events[i].Pos, &events[i]}
-		size += len(events[i].Data) + len(events[i].Changed)
+		read += size(&events[i])
 	}
-	b.Upto, b.Full = events[len(events)-1].Pos, len(events) == limit || size >= readBytes
+	b.Upto, b.Full = events[len(events)-1].Pos, len(events) == limit || read >= readBytes
 	return b
 }
 

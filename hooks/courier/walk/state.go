@@ -83,7 +83,7 @@ func (w *Walker) show() {
 	if w.paused.After(now) {
 		s.PausedUntil = w.paused
 	}
-	if !w.first.IsZero() && len(w.batch.Deliveries)+len(w.batch.Retries)+len(w.batch.Settled) > 0 {
+	if waiting, _ := w.gather(); waiting > 0 && !w.first.IsZero() {
 		s.Unwritten = w.first
 	}
 	w.seen.Store(s)
