@@ -37,6 +37,11 @@ func IsJobEvent(name string) bool {
 	return strings.HasPrefix(name, "job.") || name == TaskSuccess || name == TaskFailure
 }
 
+// IsJobEnd reports whether an event is the end of a job, whichever.
+func IsJobEnd(name string) bool {
+	return name == JobFinished || name == JobFailed || name == JobStopped
+}
+
 // Event is one entry of the log: what happened to a document, with the
 // document's state at that moment (for on_trash: the last known one).
 type Event struct {

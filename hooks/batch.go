@@ -18,7 +18,7 @@ func (c *Compiled) Anchors(e, before *doctype.Event) bool {
 	}
 	switch {
 	case c.Format == FormatChanges && doctype.IsJobEvent(e.Event):
-		return isEnd(e.Event)
+		return doctype.IsJobEnd(e.Event)
 	case doctype.IsJobEvent(e.Event):
 		return c.Wants(e)
 	case c.OnlyJobEvents(), c.awaitsEnd(e):
@@ -168,7 +168,7 @@ func (c *Compiled) batchBody(dst []byte, anchor *doctype.Event, pieces []Piece, 
 		return h.Append(dst, records)
 	}
 	status := record.Unquote(record.Member(anchor.Data, "status"))
-	h := format.Job{Event: c.nameOf(anchor), JobID: anchor.Job, Status: status, Timestamp: at, HasData: anchor.Event == doctype.JobData}
+	h := format.Job{Event: c.EventName(anchor), JobID: anchor.Job, Status: status, Timestamp: at, HasData: anchor.Event == doctype.JobData}
 	return h.Append(dst, records)
 }
 

@@ -23,7 +23,7 @@ func as[T any](err error, target *T) bool { return errors.As(err, target) }
 // may fail, and that belongs to the delivery.
 func (c *Compiled) Wants(e *doctype.Event) bool {
 	if c.WebhookDocType != "" && e.DocType != c.WebhookDocType || c.Scraper != "" && e.Scraper != c.Scraper || c.Job != "" && e.Job != c.Job ||
-		!slices.ContainsFunc(c.Events, func(name string) bool { return c.means(name, e) }) {
+		!slices.ContainsFunc(c.Events, func(name string) bool { return c.Means(name, e) }) {
 		return false
 	}
 	if e.Event != doctype.OnUpdate || len(c.Fields) == 0 {
@@ -206,7 +206,7 @@ func (v *view) root(name string) []byte {
 	case "event":
 		return quote(e.Event)
 	case "eventType":
-		return quote(v.webhook.nameOf(e))
+		return quote(v.webhook.EventName(e))
 	case "job":
 		if e.Job == "" {
 			return nil

@@ -4,9 +4,11 @@ import (
 	"context"
 	"database/sql"
 	"errors"
+	"fmt"
 	"log/slog"
 	"strings"
 	"sync/atomic"
+	"time"
 
 	"github.com/gofrs/flock"
 	"github.com/jackc/pgx/v5"
@@ -82,6 +84,15 @@ func (d *DB) NowMicros() string {
 		return "(extract(epoch from clock_timestamp()) * 1000000)::bigint"
 	}
 	return "now_micros()"
+}
+
+// Clock is the time by the clock of the database.
+func (d *DB) Clock(ctx context.Context) (time.Time, error) {
+	var us int64
+	if err := d.Read.QueryRowContext(ctx, "SELECT "+d.NowMicros()).Scan(&us); err != nil {
+		return time.Time{}, fmt.Errorf("read the clock: %w", err)
+	}
+	return time.UnixMicro(us).UTC(), nil
 }
 
 // InTx runs fn in one transaction that may write, and commits it if fn returns nil. An error or a panic of fn rolls it back and goes on

@@ -291,7 +291,7 @@ func (a *App) Start(ctx context.Context) error {
 	running.Go(func() { a.sweep(run) })
 	keep := a.config.Retention
 	keep.Logger = a.log
-	running.Go(func() { retention.New(a.Ledger, keep).Run(run) })
+	running.Go(func() { retention.New(a.db, keep).Run(run) })
 	a.onStop("couriers", func(context.Context) error {
 		cancel()
 		running.Wait()

@@ -57,6 +57,7 @@ func house() []room {
 		{folder: "hooks/sender/guard", may: []string{"hooks/sender/iprange", "hooks/sender/mask"}},
 		{folder: "hooks/sender", may: []string{"hooks/sender/guard", "hooks/sender/mask"}},
 		{folder: "hooks/ledger", may: []string{"doctype/group", "doctype/query", "migrations", "migrations/rows"}},
+		{folder: "hooks/ledger/expiry", may: []string{"hooks/ledger", "migrations"}},
 		{folder: "hooks/activity", may: []string{"hooks/ledger", "migrations"}},
 		{folder: "hooks/requestlog", may: []string{"hooks", "hooks/ledger", "migrations"}},
 		{folder: "hooks/outbound", may: []string{"doctype", "hooks", "hooks/batch", "hooks/ledger", "hooks/sender/...", "mapping"}},
@@ -97,7 +98,7 @@ func house() []room {
 		{folder: "server/openapi", may: []string{"server/web"}},
 		{folder: "server/docs", may: []string{"server/web"}},
 		{folder: "server/openapi/openapitest", may: []string{"server/openapi"}}, // for tests
-		{folder: "server/retention", may: []string{"doctype/idempotency", "hooks/ledger"}},
+		{folder: "server/retention", may: []string{"doctype/idempotency", "hooks/ledger/expiry", "migrations"}},
 		{folder: "server/cli/build"},
 		{folder: "server/cli/terminal"},
 		{folder: "server/cli/deliveries", may: []string{"doctype/query", "fixtures/peer", "hooks/ledger", "server/cli/terminal", "server/rest/export"}},
@@ -168,7 +169,7 @@ func libraries() []library {
 	return []library{
 		{path: "github.com/gin-gonic/gin", rooms: []string{"server/..."}},
 		{path: "github.com/uptrace/bun", rooms: []string{
-			"doctype/...", "hooks", "hooks/ledger", "hooks/replay", "migrations", "migrations/rows", "server/access",
+			"doctype/...", "hooks", "hooks/ledger", "hooks/ledger/expiry", "hooks/replay", "migrations", "migrations/rows", "server/access",
 		}, tests: []string{"fixtures/...", "server/..."}},
 		{path: "github.com/jackc/pgx/v5", rooms: []string{"migrations/..."}},
 		{path: "modernc.org/sqlite", rooms: []string{"migrations"}},

@@ -124,17 +124,17 @@ func (l *Logged) EventPos() int64 {
 	return l.Pos
 }
 
-const (
-	runPrefix = "replay:"
-	runID     = 36 // a UUID
-)
+// RunPrefix begins the names of the walkers of replays and backfills.
+const RunPrefix = "replay:"
+
+const runID = 36 // a UUID
 
 // RunWalker is the walker of a replay or backfill of a webhook.
-func RunWalker(id, webhook string) string { return runPrefix + id + ":" + webhook }
+func RunWalker(id, webhook string) string { return RunPrefix + id + ":" + webhook }
 
 // Run tells the id and the webhook of the walker of a replay or backfill.
 func Run(walker string) (id, webhook string, ok bool) {
-	rest, ok := strings.CutPrefix(walker, runPrefix)
+	rest, ok := strings.CutPrefix(walker, RunPrefix)
 	if !ok || len(rest) <= runID || rest[runID] != ':' {
 		return "", "", false
 	}

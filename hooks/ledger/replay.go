@@ -15,7 +15,7 @@ func (s *Store) OpenAt(ctx context.Context, tx bun.IDB, walker string, pos int64
 }
 
 // ofRun finds the deliveries of a run's walker by their own index, which holds those of runs alone.
-const ofRun = "walker = ? AND substr(walker, 1, 7) = '" + runPrefix + "'"
+const ofRun = "walker = ? AND substr(walker, 1, 7) = '" + RunPrefix + "'"
 
 // CloseRun is Close for the walker of a run.
 func (s *Store) CloseRun(ctx context.Context, tx bun.IDB, walker string) error {

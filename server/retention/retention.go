@@ -8,7 +8,8 @@ import (
 	"time"
 
 	"dochook/doctype/idempotency"
-	"dochook/hooks/ledger"
+	"dochook/hooks/ledger/expiry"
+	"dochook/migrations"
 )
 
 // Defaults of Options.
@@ -62,30 +63,30 @@ func (o Options) withDefaults() Options {
 }
 
 // bounds are the moments that lie so far back.
-func (o *Options) bounds(now time.Time) ledger.Bounds {
+func (o *Options) bounds(now time.Time) expiry.Bounds {
 	ago := func(d time.Duration) time.Time {
 		if d < 0 {
 			return time.Time{}
 		}
 		return now.Add(-d)
 	}
-	return ledger.Bounds{
+	return expiry.Bounds{
 		Delivered: ago(o.Delivered), Dead: ago(o.Dead), Events: ago(o.Events), Results: ago(o.Results), Answers: ago(idempotency.Life),
 	}
 }
 
 // Sweeper removes what is old. It is for one goroutine.
 type Sweeper struct {
-	store   *ledger.Store
-	rows    *ledger.Retention
+	db      *migrations.DB
+	rows    *expiry.Steps
 	o       Options
 	blocked string // who keeps the log from being shortened, as last said
 }
 
-// New returns a Sweeper on store; it starts nothing.
-func New(store *ledger.Store, o Options) *Sweeper {
+// New returns a Sweeper on db; it starts nothing.
+func New(db *migrations.DB, o Options) *Sweeper {
 	o = o.withDefaults()
-	return &Sweeper{store: store, rows: ledger.NewRetention(store, o.Step), o: o}
+	return &Sweeper{db: db, rows: expiry.New(db, o.Step), o: o}
 }
 
 // Run sweeps again and again until ctx ends, the first time soon. Several processes may do it at once.
@@ -99,7 +100,7 @@ func (s *Sweeper) Run(ctx context.Context) {
 }
 
 // Sweep removes all that is old now, and returns what it removed, also with an error. It is not one when another process does the same.
-func (s *Sweeper) Sweep(ctx context.Context) (removed ledger.Removed, err error) {
+func (s *Sweeper) Sweep(ctx context.Context) (removed expiry.Removed, err error) {
 	began := time.Now()
 	now, err := s.now(ctx)
 	if err != nil {
@@ -110,7 +111,7 @@ func (s *Sweeper) Sweep(ctx context.Context) (removed ledger.Removed, err error)
 		some, done, err := s.rows.Step(ctx, now, s.o.bounds(now))
 		removed.Add(&some)
 		switch {
-		case errors.Is(err, ledger.ErrBusy):
+		case errors.Is(err, expiry.ErrBusy):
 			return removed, nil
 		case err != nil || done:
 			return removed, err
@@ -124,11 +125,11 @@ func (s *Sweeper) now(ctx context.Context) (time.Time, error) {
 	if s.o.Now != nil {
 		return s.o.Now(), nil
 	}
-	return s.store.Clock(ctx)
+	return s.db.Clock(ctx)
 }
 
 // report writes the line of a run.
-func (s *Sweeper) report(r *ledger.Removed, err error, took time.Duration) {
+func (s *Sweeper) report(r *expiry.Removed, err error, took time.Duration) {
 	if r.Rows() > 0 {
 		s.o.Logger.Info("removed what is old",
 			slog.Int64("deliveries", r.Deliveries), slog.Int64("attempts", r.Attempts), slog.Int64("events", r.Events),

@@ -17,6 +17,7 @@ import (
 	"dochook/doctype"
 	"dochook/doctype/eventlog"
 	"dochook/hooks/ledger"
+	"dochook/hooks/ledger/expiry"
 	"dochook/migrations"
 	"dochook/migrations/dbtest"
 	"dochook/server/retention"
@@ -92,7 +93,7 @@ func each(t *testing.T, status string, n int, fn func(t *testing.T, h *house)) {
 
 func (h *house) sweeper(o retention.Options) *retention.Sweeper {
 	o.Logger, o.Now, o.Pause = slog.New(slog.NewTextHandler(h.log, nil)), func() time.Time { return h.clock }, time.Nanosecond
-	return retention.New(h.store, o)
+	return retention.New(h.db, o)
 }
 
 func (h *house) count(t *testing.T, table string) (n int64) {
@@ -144,7 +145,7 @@ func TestSweep_keeps_for_as_long_as_it_says(t *testing.T) {
 						t.Errorf("%d %s left, want %d", n, table, want)
 					}
 				}
-				want := ledger.Removed{Deliveries: 60 - c.deliveries, Attempts: 60 - c.attempts, Events: 60 - c.events}
+				want := expiry.Removed{Deliveries: 60 - c.deliveries, Attempts: 60 - c.attempts, Events: 60 - c.events}
 				if removed != want {
 					t.Errorf("removed %+v, want %+v", removed, want)
 				}
@@ -186,9 +187,9 @@ func TestSweep_ends_with_its_ctx(t *testing.T) {
 	each(t, ledger.Delivered, 60, func(t *testing.T, h *house) {
 		ctx, cancel := context.WithCancel(t.Context())
 		h.clock = start.Add(100 * day)
-		s := retention.New(h.store, retention.Options{Step: 20, Pause: time.Hour, Now: func() time.Time { return h.clock }})
+		s := retention.New(h.db, retention.Options{Step: 20, Pause: time.Hour, Now: func() time.Time { return h.clock }})
 		done := make(chan struct{})
-		var removed ledger.Removed
+		var removed expiry.Removed
 		var err error
 		go func() {
 			defer close(done)
@@ -209,7 +210,7 @@ func TestSweep_ends_with_its_ctx(t *testing.T) {
 // TestRun_by_the_database_clock sweeps by itself: the events of start are old by any clock there is.
 func TestRun_by_the_database_clock(t *testing.T) {
 	each(t, ledger.Delivered, 3, func(t *testing.T, h *house) {
-		now, err := h.store.Clock(t.Context())
+		now, err := h.db.Clock(t.Context())
 		if err != nil || now.Before(start) {
 			t.Fatal(now, err)
 		}
@@ -217,7 +218,7 @@ func TestRun_by_the_database_clock(t *testing.T) {
 		done := make(chan struct{})
 		go func() {
 			defer close(done)
-			retention.New(h.store, retention.Options{Every: time.Millisecond, Pause: time.Nanosecond}).Run(ctx)
+			retention.New(h.db, retention.Options{Every: time.Millisecond, Pause: time.Nanosecond}).Run(ctx)
 		}()
 		until(t, func() bool { return h.count(t, "deliveries") == 0 && h.count(t, "events") == 1 })
 		cancel()

@@ -103,14 +103,14 @@ func sealed(ctx context.Context, db *migrations.DB, key bool) []Finding {
 const late = 5 * time.Minute
 
 // waiting looks at what has not been delivered yet.
-func waiting(ctx context.Context, store *ledger.Store) []Finding {
+func waiting(ctx context.Context, db *migrations.DB, store *ledger.Store) []Finding {
 	ctx, cancel := context.WithTimeout(ctx, lookTime)
 	defer cancel()
 	lags, err := store.Lags(ctx)
 	if err != nil {
 		return []Finding{fail("backlog", "see the database's own log", "%s", told(err))}
 	}
-	now, err := store.Clock(ctx)
+	now, err := db.Clock(ctx)
 	if err != nil {
 		return []Finding{fail("backlog", "see the database's own log", "%s", told(err))}
 	}

@@ -135,7 +135,7 @@ func (d *Doctor) database(ctx context.Context, g *cli.Globals, settings *server.
 	if err := r.add(sealed(ctx, db, settings.MasterKey != "")...); err != nil {
 		return err
 	}
-	if err := r.add(waiting(ctx, store)...); err != nil {
+	if err := r.add(waiting(ctx, db, store)...); err != nil {
 		return err
 	}
 	return r.add((&targets{webhooks: webhooks, guard: guard, probe: d.Probe}).look(ctx)...)

@@ -1,4 +1,4 @@
-package hooks
+package definition
 
 import (
 	"strconv"
@@ -7,8 +7,8 @@ import (
 	"dochook/doctype/record"
 )
 
-// means reports whether an event that the webhook lists is what happened.
-func (c *Compiled) means(listed string, e *doctype.Event) bool {
+// Means reports whether an event that the webhook lists is what happened.
+func (w *Webhook) Means(listed string, e *doctype.Event) bool {
 	switch listed {
 	case doctype.OnChange:
 		return !doctype.IsJobEvent(e.Event)
@@ -18,14 +18,10 @@ func (c *Compiled) means(listed string, e *doctype.Event) bool {
 		return e.Event == doctype.JobFailed || e.Event == doctype.JobStopped || e.Event == doctype.JobFinished && rowsOf(e) == 0
 	case doctype.JobFinished:
 		// Systems with this format know one end.
-		return e.Event == listed || c.Format == FormatJob && isEnd(e.Event)
+		return e.Event == listed || w.Format == FormatJob && doctype.IsJobEnd(e.Event)
 	default:
 		return e.Event == listed
 	}
-}
-
-func isEnd(event string) bool {
-	return event == doctype.JobFinished || event == doctype.JobFailed || event == doctype.JobStopped
 }
 
 // rowsOf is how many records the job of an event has brought.
@@ -40,30 +36,30 @@ var wireNames = map[string]string{
 	doctype.JobFinished: "scraper.job.finished", doctype.JobFailed: "scraper.job.finished", doctype.JobStopped: "scraper.job.finished",
 }
 
-// nameOf is what a body calls an event.
-func (c *Compiled) nameOf(e *doctype.Event) string {
+// EventName is what a body calls an event.
+func (w *Webhook) EventName(e *doctype.Event) string {
 	names := []string{e.Event}
-	if isEnd(e.Event) {
+	if doctype.IsJobEnd(e.Event) {
 		task := doctype.TaskFailure
 		if e.Event == doctype.JobFinished && rowsOf(e) > 0 {
 			task = doctype.TaskSuccess
 		}
 		names = append(names, task)
-		if c.Format == FormatJob { // it knows one end, by whatever name
+		if w.Format == FormatJob { // it knows one end, by whatever name
 			names = append(names, doctype.JobFinished)
 		}
 	}
 	for _, name := range names {
-		if own, ok := c.EventNames[name]; ok {
+		if own, ok := w.EventNames[name]; ok {
 			return own
 		}
 	}
 	switch {
 	case !doctype.IsJobEvent(e.Event):
 		return e.Event
-	case c.Format == FormatJob:
+	case w.Format == FormatJob:
 		return wireNames[e.Event]
-	case !isEnd(e.Event):
+	case !doctype.IsJobEnd(e.Event):
 		return "ACTOR.RUN.RUNNING"
 	case names[1] == doctype.TaskSuccess:
 		return "ACTOR.RUN.SUCCEEDED"

@@ -6,7 +6,7 @@ import (
 	"dochook/doctype"
 )
 
-func TestNameOf_an_end_in_format_job_goes_by_the_name_of_the_finished_one(t *testing.T) {
+func TestEventName_of_an_end_in_format_job_goes_by_the_name_of_the_finished_one(t *testing.T) {
 	webhook := func(format, names string) *Compiled {
 		t.Helper()
 		c, err := compile(t, `{"name":"w","format":"`+format+`","events":["job.finished","job.failed"],"request_url":"https://x.example/","event_names":`+names+
@@ -25,7 +25,7 @@ func TestNameOf_an_end_in_format_job_goes_by_the_name_of_the_finished_one(t *tes
 		{FormatTemplate, `{"job.finished":"DONE"}`, doctype.JobFailed, "ACTOR.RUN.FAILED"},
 	} {
 		e := &doctype.Event{Event: tc.event, Data: []byte(`{"dataRowsCount":1}`)}
-		if got := webhook(tc.format, tc.names).nameOf(e); got != tc.want {
+		if got := webhook(tc.format, tc.names).EventName(e); got != tc.want {
 			t.Errorf("%s %s: %s is called %q, want %q", tc.format, tc.names, tc.event, got, tc.want)
 		}
 	}

@@ -1,26 +1,45 @@
-package ledger_test
+package expiry_test
 
 import (
 	"context"
 	"errors"
 	"fmt"
+	"os"
 	"slices"
 	"sync"
 	"testing"
 	"time"
 
 	"dochook/hooks/ledger"
+	"dochook/hooks/ledger/expiry"
 	"dochook/migrations"
 	"dochook/migrations/dbtest"
 )
 
-const day = 24 * time.Hour
+func TestMain(m *testing.M) { os.Exit(dbtest.Main(m)) }
+
+const (
+	day    = 24 * time.Hour
+	walker = "webhook:w"
+)
+
+// each has a cursor at the beginning of the log.
+func each(t *testing.T, fn func(t *testing.T, db *migrations.DB, s *ledger.Store)) {
+	t.Helper()
+	dbtest.Each(t, func(t *testing.T, db *migrations.DB) {
+		s := ledger.New(db)
+		if err := s.OpenNow(t.Context(), walker); err != nil {
+			t.Fatal(err)
+		}
+		fn(t, db, s)
+	})
+}
 
 var now = time.Date(2026, 7, 1, 12, 0, 0, 0, time.UTC)
 
 // month removes what is older than a month, and what was delivered after a week.
-func month() ledger.Bounds {
-	return ledger.Bounds{
+func month() expiry.Bounds {
+	return expiry.Bounds{
 		Delivered: now.Add(-7 * day), Dead: now.Add(-30 * day), Events: now.Add(-30 * day), Results: now.Add(-30 * day), Answers: now.Add(-day),
 	}
 }
@@ -53,9 +72,9 @@ func column(t *testing.T, db *migrations.DB, text string, args ...any) (out []st
 }
 
 // sweep takes all steps there are, none of which may remove more than most rows of a table.
-func sweep(t *testing.T, r *ledger.Retention, at time.Time, b ledger.Bounds, most int64) ledger.Removed {
+func sweep(t *testing.T, r *expiry.Steps, at time.Time, b expiry.Bounds, most int64) expiry.Removed {
 	t.Helper()
-	var all ledger.Removed
+	var all expiry.Removed
 	for range 100_000 {
 		some, done, err := r.Step(t.Context(), at, b)
 		if err != nil {
@@ -128,7 +147,7 @@ func TestRetention_of_deliveries(t *testing.T) {
 			want = append(want, d.id)
 		}
 		slices.Sort(want)
-		r := ledger.NewRetention(s, 2)
+		r := expiry.New(db, 2)
 		got := sweep(t, r, now, month(), 2)
 		if got.Deliveries != int64(len(goes)) || got.Attempts != got.Deliveries || got.Rows() != 2*got.Deliveries {
 			t.Errorf("removed %+v", got)
@@ -148,7 +167,7 @@ func TestRetention_of_deliveries(t *testing.T) {
 		if got := sweep(t, r, now.Add(day), month(), 2); got.Deliveries != 1 {
 			t.Errorf("a day later: %+v", got)
 		}
-		if got := sweep(t, ledger.NewRetention(s, 0), now, ledger.Bounds{}, 0); got.Rows() != 0 {
+		if got := sweep(t, expiry.New(db, 0), now, expiry.Bounds{}, 0); got.Rows() != 0 {
 			t.Errorf("without bounds: %+v", got)
 		}
 	})
@@ -266,7 +285,7 @@ func TestRetention_of_the_log(t *testing.T) {
 				}
 				c.set(t, db)
 				for _, step := range []int{1, 100} { // in many steps, and then again in one
-					got := sweep(t, ledger.NewRetention(s, step), now, month(), int64(step))
+					got := sweep(t, expiry.New(db, step), now, month(), int64(step))
 					if left := fmt.Sprint(column(t, db, "SELECT pos FROM events ORDER BY pos")); left != "["+c.left+"]" {
 						t.Errorf("in steps of %d: left %s, want [%s]", step, left, c.left)
 					}
@@ -292,7 +311,7 @@ func empty(t *testing.T, db *migrations.DB) {
 }
 
 func TestRetention_of_results(t *testing.T) {
-	each(t, func(t *testing.T, db *migrations.DB, s *ledger.Store) {
+	each(t, func(t *testing.T, db *migrations.DB, _ *ledger.Store) {
 		jobs := []struct {
 			name, status string
 			ended        time.Duration
@@ -317,7 +336,7 @@ func TestRetention_of_results(t *testing.T) {
 		b.Events = time.Time{}
 		logged(t, db, "old", hours+2)
 		logged(t, db, "behind", hours+1)
-		r := ledger.NewRetention(s, 250)
+		r := expiry.New(db, 250)
 		if got := sweep(t, r, now, b, 5); got.Pages != 24 || got.HeldBy != walker {
 			t.Errorf("removed %+v", got)
 		}
@@ -338,11 +357,11 @@ func TestRetention_of_results(t *testing.T) {
 }
 
 func TestRetention_of_answers(t *testing.T) {
-	each(t, func(t *testing.T, db *migrations.DB, s *ledger.Store) {
+	each(t, func(t *testing.T, db *migrations.DB, _ *ledger.Store) {
 		for i, age := range []time.Duration{2 * day, day, day - time.Microsecond, 0} {
 			exec(t, db, "INSERT INTO idempotency (key, page, hash, answer, at) VALUES ('k', ?, '', '', ?)", i, now.Add(-age).UnixMicro())
 		}
-		if got := sweep(t, ledger.NewRetention(s, 1), now, month(), 1); got.Answers != 2 {
+		if got := sweep(t, expiry.New(db, 1), now, month(), 1); got.Answers != 2 {
 			t.Errorf("removed %+v", got)
 		}
 		if left := column(t, db, "SELECT page FROM idempotency ORDER BY page"); !slices.Equal(left, []string{"2", "3"}) {
@@ -370,12 +389,12 @@ func left(t *testing.T, db *migrations.DB) string {
 }
 
 func TestRetention_of_many_rows_in_steps_with_an_interruption(t *testing.T) {
-	each(t, func(t *testing.T, db *migrations.DB, s *ledger.Store) {
+	each(t, func(t *testing.T, db *migrations.DB, _ *ledger.Store) {
 		const many = 20_000
 		fill(t, db, many)
 		ctx, cancel := context.WithCancel(t.Context())
-		r := ledger.NewRetention(s, 0)
-		var before ledger.Removed
+		r := expiry.New(db, 0)
+		var before expiry.Removed
 		for range 20 {
 			some, done, err := r.Step(ctx, now, month())
 			if err != nil || done || some.Deliveries > 500 || some.Deliveries != some.Attempts {
@@ -390,7 +409,7 @@ func TestRetention_of_many_rows_in_steps_with_an_interruption(t *testing.T) {
 		if want := fmt.Sprintf("[%d %d %d]", many-before.Deliveries, many-before.Attempts, many-before.Events); left(t, db) != want {
 			t.Errorf("in the middle %s are left, want %s", left(t, db), want)
 		}
-		rest := sweep(t, ledger.NewRetention(s, 0), now, month(), 500) // another process takes it up
+		rest := sweep(t, expiry.New(db, 0), now, month(), 500) // another process takes it up
 		if before.Deliveries == 0 || rest.Deliveries+before.Deliveries != many || rest.Events != many-1 || left(t, db) != "[0 0 1]" {
 			t.Errorf("first %+v, then %+v; left %s", before, rest, left(t, db))
 		}
@@ -398,19 +417,19 @@ func TestRetention_of_many_rows_in_steps_with_an_interruption(t *testing.T) {
 }
 
 func TestRetention_two_at_once(t *testing.T) {
-	each(t, func(t *testing.T, db *migrations.DB, s *ledger.Store) {
+	each(t, func(t *testing.T, db *migrations.DB, _ *ledger.Store) {
 		const many = 6000
 		fill(t, db, many)
 		var wg sync.WaitGroup
-		var removed [2]ledger.Removed
+		var removed [2]expiry.Removed
 		var failed [2]error
 		for i := range removed {
 			wg.Go(func() {
-				r := ledger.NewRetention(s, 0)
+				r := expiry.New(db, 0)
 				for done := false; !done && failed[i] == nil; {
 					some, over, err := r.Step(t.Context(), now, month())
 					removed[i].Add(&some)
-					if done = over; !errors.Is(err, ledger.ErrBusy) { // the other one takes this step
+					if done = over; !errors.Is(err, expiry.ErrBusy) { // the other one takes this step
 						failed[i] = err
 					}
 				}
@@ -427,7 +446,6 @@ func TestRetention_two_at_once(t *testing.T) {
 
 func TestRetention_beside_one_who_is_busy(t *testing.T) {
 	db := dbtest.New(t, dbtest.Postgres)
-	s := ledger.New(db)
 	const many = 600
 	fill(t, db, many)
 	tx, err := db.Write.BeginTx(t.Context(), nil)
@@ -437,8 +455,8 @@ func TestRetention_beside_one_who_is_busy(t *testing.T) {
 	if _, err := tx.ExecContext(t.Context(), "SELECT pg_advisory_xact_lock(x'72657461696e'::bigint)"); err != nil {
 		t.Fatal(err)
 	}
-	r := ledger.NewRetention(s, 0)
-	if some, done, err := r.Step(t.Context(), now, month()); !errors.Is(err, ledger.ErrBusy) || done || some.Rows() != 0 {
+	r := expiry.New(db, 0)
+	if some, done, err := r.Step(t.Context(), now, month()); !errors.Is(err, expiry.ErrBusy) || done || some.Rows() != 0 {
 		t.Errorf("%+v, %v, %v", some, done, err)
 	}
 	if err := tx.Rollback(); err != nil {

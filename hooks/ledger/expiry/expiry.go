@@ -1,14 +1,18 @@
-package ledger
+package expiry
 
 import (
 	"context"
 	"database/sql"
 	"errors"
+	"fmt"
 	"math"
 	"slices"
 	"time"
 
 	"github.com/uptrace/bun"
+
+	"dochook/hooks/ledger"
+	"dochook/migrations"
 )
 
 // ErrBusy says that another process is removing what is old just now.
@@ -50,11 +54,11 @@ func (r *Removed) Add(o *Removed) {
 	}
 }
 
-// Retention removes what is old, step by step. It remembers how far it has looked, so that one look into an index of each table finds
-// that there is nothing to do. It is for one goroutine; any number of them may work on one database.
-type Retention struct {
-	store *Store
-	step  int
+// Steps remove what is old. They remember how far it has looked, so that one look into an index of each table finds
+// that there is nothing to do. They are for one goroutine; any number of them may work on one database.
+type Steps struct {
+	db   *migrations.DB
+	most int // rows
 
 	kind  int // of rows that the next step removes
 	look  [2]place
@@ -71,7 +75,7 @@ type place struct {
 }
 
 const (
-	defaultStep = 500
+	defaultMost = 500
 	// pageStep is how many rows of a step one page of a job counts for: it holds thousands of records.
 	pageStep = 50
 	// lookAgain is when deliveries are looked at again that had to stay: they waited for another attempt or for a cursor, or ended
@@ -79,59 +83,52 @@ const (
 	lookAgain = 24 * time.Hour
 )
 
-// NewRetention returns a Retention that removes about so many rows in one transaction; 0 is 500.
-func NewRetention(s *Store, step int) *Retention {
-	if step <= 0 {
-		step = defaultStep
+// New returns Steps that remove about so many rows in one transaction; 0 is 500. It starts nothing.
+func New(db *migrations.DB, most int) *Steps {
+	if most <= 0 {
+		most = defaultMost
 	}
-	return &Retention{store: s, step: step}
-}
-
-// Clock is the time by the database's clock.
-func (s *Store) Clock(ctx context.Context) (time.Time, error) {
-	var us int64
-	err := s.db.Read.QueryRowContext(ctx, "SELECT "+s.db.NowMicros()).Scan(&us)
-	return time.UnixMicro(us).UTC(), wrap("read the clock", err)
+	return &Steps{db: db, most: most}
 }
 
 // Step does a short piece of the work, at most one transaction. done says that all of it is done, until time goes on. now is for what
 // was looked at long ago. ErrBusy if another process is at it.
-func (r *Retention) Step(ctx context.Context, now time.Time, b Bounds) (removed Removed, done bool, err error) {
-	if r.kind == 0 && now.Sub(r.since).Abs() >= lookAgain {
-		r.look, r.since = [2]place{}, now
+func (s *Steps) Step(ctx context.Context, now time.Time, b Bounds) (removed Removed, done bool, err error) {
+	if s.kind == 0 && now.Sub(s.since).Abs() >= lookAgain {
+		s.look, s.since = [2]place{}, now
 	}
 	kinds := []func() (Removed, bool, error){
 		func() (Removed, bool, error) {
-			return r.deliveries(ctx, &r.look[0], "status = 'delivered'", b.Delivered)
+			return s.deliveries(ctx, &s.look[0], "status = 'delivered'", b.Delivered)
 		},
 		func() (Removed, bool, error) {
-			return r.deliveries(ctx, &r.look[1], "status IN ('dead', 'skipped')", b.Dead)
+			return s.deliveries(ctx, &s.look[1], "status IN ('dead', 'skipped')", b.Dead)
 		},
-		func() (Removed, bool, error) { return r.events(ctx, b.Events) },
-		func() (Removed, bool, error) { return r.results(ctx, b.Results) },
-		func() (Removed, bool, error) { return r.answers(ctx, b.Answers) },
+		func() (Removed, bool, error) { return s.events(ctx, b.Events) },
+		func() (Removed, bool, error) { return s.results(ctx, b.Results) },
+		func() (Removed, bool, error) { return s.answers(ctx, b.Answers) },
 	}
-	for r.kind < len(kinds) {
-		some, more, err := kinds[r.kind]()
+	for s.kind < len(kinds) {
+		some, more, err := kinds[s.kind]()
 		removed.Add(&some)
 		if err != nil {
 			return removed, false, err
 		}
 		if !more {
-			r.kind++
+			s.kind++
 		}
 		if more || some.Rows() > 0 {
 			return removed, false, nil
 		}
 	}
-	r.kind = 0
+	s.kind = 0
 	return removed, true, nil
 }
 
 // alone is one transaction. Two processes would only wait for each other's rows.
-func (r *Retention) alone(ctx context.Context, fn func(ctx context.Context, tx bun.Tx) error) error {
-	return r.store.db.InTx(ctx, func(ctx context.Context, tx bun.Tx) error {
-		if r.store.db.Postgres() {
+func (s *Steps) alone(ctx context.Context, fn func(ctx context.Context, tx bun.Tx) error) error {
+	return s.db.InTx(ctx, func(ctx context.Context, tx bun.Tx) error {
+		if s.db.Postgres() {
 			var mine bool // the number spells "retain"
 			if err := tx.QueryRowContext(ctx, "SELECT pg_try_advisory_xact_lock(x'72657461696e'::bigint)").Scan(&mine); err != nil {
 				return wrap("lock retention", err)
@@ -145,8 +142,8 @@ func (r *Retention) alone(ctx context.Context, fn func(ctx context.Context, tx b
 }
 
 // each calls fn for the rows of a query that changes nothing; false ends it.
-func (r *Retention) each(ctx context.Context, fn func(rows *sql.Rows) (bool, error), text string, args ...any) error {
-	rows, err := r.store.db.Read.QueryContext(ctx, text, args...)
+func (s *Steps) each(ctx context.Context, fn func(rows *sql.Rows) (bool, error), text string, args ...any) error {
+	rows, err := s.db.Read.QueryContext(ctx, text, args...)
 	if err != nil {
 		return err
 	}
@@ -160,7 +157,7 @@ func (r *Retention) each(ctx context.Context, fn func(rows *sql.Rows) (bool, err
 }
 
 // deliveries removes those of a status that were over by the bound, looking at the next ones in the order in which they began.
-func (r *Retention) deliveries(ctx context.Context, from *place, status string, bound time.Time) (out Removed, more bool, err error) {
+func (s *Steps) deliveries(ctx context.Context, from *place, status string, bound time.Time) (out Removed, more bool, err error) {
 	if bound.IsZero() {
 		return out, false, nil
 	}
@@ -171,21 +168,21 @@ func (r *Retention) deliveries(ctx context.Context, from *place, status string, 
 	// Beyond a cursor a row tells, after a crash, what not to send again; those of a replay that goes on are counted. A walker that was
 	// closed has left rows without an end.
 	over := status + ` AND coalesce(finished_at, created_at) <= ? AND NOT EXISTS (SELECT 1 FROM cursors
-		WHERE cursors.walker = deliveries.walker AND (cursors.pos < deliveries.pos OR substr(cursors.walker, 1, 7) = '` + runPrefix + `'))`
+		WHERE cursors.walker = deliveries.walker AND (cursors.pos < deliveries.pos OR substr(cursors.walker, 1, 7) = '` + ledger.RunPrefix + `'))`
 	last, n, old := *from, 0, false
-	err = r.each(ctx, func(rows *sql.Rows) (bool, error) {
+	err = s.each(ctx, func(rows *sql.Rows) (bool, error) {
 		var this bool
 		n++
 		err := rows.Scan(&last.at, &last.pos, &last.name, &last.part, &this)
 		old = old || this
 		return true, err
 	}, "SELECT created_at, pos, walker, part, "+over+" FROM deliveries WHERE "+behind+" AND created_at <= ? ORDER BY created_at, pos, walker, part LIMIT ?",
-		bound.UnixMicro(), from.at, from.at, from.pos, from.name, from.part, bound.UnixMicro(), r.step)
+		bound.UnixMicro(), from.at, from.at, from.pos, from.name, from.part, bound.UnixMicro(), s.most)
 	if err != nil {
 		return out, false, wrap("look for old deliveries", err)
 	}
 	if old {
-		err = r.alone(ctx, func(ctx context.Context, tx bun.Tx) error {
+		err = s.alone(ctx, func(ctx context.Context, tx bun.Tx) error {
 			ids, err := texts(ctx, tx, "DELETE FROM deliveries WHERE "+behind+" AND "+upto+" AND "+over+" RETURNING id",
 				from.at, from.at, from.pos, from.name, from.part, last.at, last.at, last.pos, last.name, last.part, bound.UnixMicro())
 			if err != nil {
@@ -200,7 +197,7 @@ func (r *Retention) deliveries(ctx context.Context, from *place, status string, 
 		return Removed{}, false, err
 	}
 	*from = last
-	return out, n == r.step, nil
+	return out, n == s.most, nil
 }
 
 func removeAttempts(ctx context.Context, tx bun.Tx, deliveries []string) (n int64, err error) {
@@ -247,25 +244,25 @@ type old struct {
 
 // events removes the beginning of the log, as far as it is older than the bound and nobody needs it. What is left has no holes, so
 // that a reader can be told exactly what it has missed, and no batch is ever made of half of its records.
-func (r *Retention) events(ctx context.Context, bound time.Time) (out Removed, more bool, err error) {
+func (s *Steps) events(ctx context.Context, bound time.Time) (out Removed, more bool, err error) {
 	if bound.IsZero() {
 		return out, false, nil
 	}
 	var list []old
-	err = r.each(ctx, func(rows *sql.Rows) (bool, error) {
+	err = s.each(ctx, func(rows *sql.Rows) (bool, error) {
 		var e old
 		err := rows.Scan(&e.pos, &e.at, &e.job)
 		list = append(list, e)
 		return e.at <= bound.UnixMicro(), err
-	}, "SELECT pos, at, coalesce(job, '') FROM events WHERE pos > ? ORDER BY pos LIMIT ?", r.log, r.step+1)
+	}, "SELECT pos, at, coalesce(job, '') FROM events WHERE pos > ? ORDER BY pos LIMIT ?", s.log, s.most+1)
 	if err != nil {
 		return out, false, wrap("look for old events", err)
 	}
 	if len(list) < 2 { // the last one tells where the log's end is
 		return out, false, nil
 	}
-	list, more = list[:len(list)-1], len(list) == r.step+1
-	floor, by, err := r.floor(ctx)
+	list, more = list[:len(list)-1], len(list) == s.most+1
+	floor, by, err := s.floor(ctx)
 	if err != nil {
 		return out, false, err
 	}
@@ -273,7 +270,7 @@ func (r *Retention) events(ctx context.Context, bound time.Time) (out Removed, m
 		out.HeldBy, out.HeldPos = by, list[kept].pos
 		list, more = list[:kept], false
 	}
-	whole, held, err := r.wholeJobs(ctx, list, floor, bound)
+	whole, held, err := s.wholeJobs(ctx, list, floor, bound)
 	if err != nil {
 		return out, false, err
 	}
@@ -287,25 +284,25 @@ func (r *Retention) events(ctx context.Context, bound time.Time) (out Removed, m
 		return out, false, nil
 	}
 	last := list[len(list)-1].pos
-	err = r.alone(ctx, func(ctx context.Context, tx bun.Tx) error {
-		out.Events, err = affected(tx.ExecContext(ctx, "DELETE FROM events WHERE pos > ? AND pos <= ?", r.log, last))
+	err = s.alone(ctx, func(ctx context.Context, tx bun.Tx) error {
+		out.Events, err = affected(tx.ExecContext(ctx, "DELETE FROM events WHERE pos > ? AND pos <= ?", s.log, last))
 		return wrap("remove events", err)
 	})
 	if err != nil {
 		return Removed{}, false, err
 	}
-	r.log = last
+	s.log = last
 	return out, more, nil
 }
 
 // floor is the position up to which nobody needs the log any more to deliver what is in it, and the walker that needs the next.
 // The cursors of replays do not stand in the log: what they are still to send is listed.
-func (r *Retention) floor(ctx context.Context) (pos int64, by string, err error) {
-	const live = "substr(walker, 1, 7) <> '" + runPrefix + "'"
-	err = r.store.db.Read.QueryRowContext(ctx, `SELECT walker, pos FROM (
+func (s *Steps) floor(ctx context.Context) (pos int64, by string, err error) {
+	const live = "substr(walker, 1, 7) <> '" + ledger.RunPrefix + "'"
+	err = s.db.Read.QueryRowContext(ctx, `SELECT walker, pos FROM (
 		SELECT walker, pos FROM cursors WHERE `+live+`
 		UNION ALL SELECT walker, min(pos) - 1 FROM retries WHERE `+live+` GROUP BY walker
-		UNION ALL SELECT * FROM (SELECT '`+runPrefix+`' || run, pos - 1 FROM replay_items WHERE pos > 0 ORDER BY pos LIMIT 1) AS first
+		UNION ALL SELECT * FROM (SELECT '`+ledger.RunPrefix+`' || run, pos - 1 FROM replay_items WHERE pos > 0 ORDER BY pos LIMIT 1) AS first
 	) AS needs ORDER BY pos, walker LIMIT 1`).Scan(&by, &pos)
 	if errors.Is(err, sql.ErrNoRows) {
 		return math.MaxInt64, "", nil
@@ -315,7 +312,7 @@ func (r *Retention) floor(ctx context.Context) (pos int64, by string, err error)
 
 // wholeJobs is how many events of the list come before the first one of a job of which something has to stay: what is told when a job
 // ends is made of all its events. held says that nothing but the floor keeps one.
-func (r *Retention) wholeJobs(ctx context.Context, list []old, floor int64, bound time.Time) (whole int, held bool, err error) {
+func (s *Steps) wholeJobs(ctx context.Context, list []old, floor int64, bound time.Time) (whole int, held bool, err error) {
 	first := map[string]int{}
 	var jobs []string
 	for i, e := range list {
@@ -329,7 +326,7 @@ func (r *Retention) wholeJobs(ctx context.Context, list []old, floor int64, boun
 		return whole, false, nil
 	}
 	last := list[whole-1].pos
-	err = r.each(ctx, func(rows *sql.Rows) (bool, error) {
+	err = s.each(ctx, func(rows *sql.Rows) (bool, error) {
 		var job string
 		var open bool
 		var pos, at int64
@@ -348,31 +345,31 @@ func (r *Retention) wholeJobs(ctx context.Context, list []old, floor int64, boun
 }
 
 // results removes pages of jobs that were over by the bound, the job that ended first first. One that is held is not over.
-func (r *Retention) results(ctx context.Context, bound time.Time) (out Removed, more bool, err error) {
+func (s *Steps) results(ctx context.Context, bound time.Time) (out Removed, more bool, err error) {
 	if bound.IsZero() {
 		return out, false, nil
 	}
 	var next place
 	var last int64 // of its events
-	err = r.store.db.Read.QueryRowContext(ctx, `SELECT name, modified, coalesce((SELECT max(pos) FROM events WHERE job = jobs.name), 0) FROM jobs
+	err = s.db.Read.QueryRowContext(ctx, `SELECT name, modified, coalesce((SELECT max(pos) FROM events WHERE job = jobs.name), 0) FROM jobs
 		WHERE status IN ('finished', 'failed', 'stopped') AND modified >= ? AND (modified > ? OR name > ?) AND modified <= ?
 		AND EXISTS (SELECT 1 FROM job_pages WHERE job_pages.job = jobs.name) ORDER BY modified, name LIMIT 1`,
-		r.jobs.at, r.jobs.at, r.jobs.name, bound.UnixMicro()).Scan(&next.name, &next.at, &last)
+		s.jobs.at, s.jobs.at, s.jobs.name, bound.UnixMicro()).Scan(&next.name, &next.at, &last)
 	if errors.Is(err, sql.ErrNoRows) {
 		return out, false, nil
 	}
 	if err != nil {
 		return out, false, wrap("look for old results", err)
 	}
-	floor, by, err := r.floor(ctx)
+	floor, by, err := s.floor(ctx)
 	if err != nil {
 		return out, false, err
 	}
 	if last > floor { // bodies are still to be made of it, and of those of later jobs
 		return Removed{HeldBy: by, HeldPos: floor + 1}, false, nil
 	}
-	most := max(1, r.step/pageStep)
-	err = r.alone(ctx, func(ctx context.Context, tx bun.Tx) error {
+	most := max(1, s.most/pageStep)
+	err = s.alone(ctx, func(ctx context.Context, tx bun.Tx) error {
 		out.Pages, err = affected(tx.ExecContext(ctx, "DELETE FROM job_pages WHERE job = ? AND page IN (SELECT page FROM job_pages WHERE job = ? ORDER BY page LIMIT ?)",
 			next.name, next.name, most))
 		return wrap("remove results", err)
@@ -381,32 +378,39 @@ func (r *Retention) results(ctx context.Context, bound time.Time) (out Removed, 
 		return Removed{}, false, err
 	}
 	if out.Pages < int64(most) {
-		r.jobs = next
+		s.jobs = next
 	}
 	return out, true, nil
 }
 
 // answers removes what was answered to requests with an Idempotency-Key. Those who come with a key tidy up too: on PostgreSQL what
 // they have in hand is left to them.
-func (r *Retention) answers(ctx context.Context, bound time.Time) (out Removed, more bool, err error) {
+func (s *Steps) answers(ctx context.Context, bound time.Time) (out Removed, more bool, err error) {
 	if bound.IsZero() {
 		return out, false, nil
 	}
 	var old bool
-	err = r.store.db.Read.QueryRowContext(ctx, "SELECT EXISTS (SELECT 1 FROM idempotency WHERE at <= ?)", bound.UnixMicro()).Scan(&old)
+	err = s.db.Read.QueryRowContext(ctx, "SELECT EXISTS (SELECT 1 FROM idempotency WHERE at <= ?)", bound.UnixMicro()).Scan(&old)
 	if err != nil || !old {
 		return out, false, wrap("look for old answers", err)
 	}
 	text := "DELETE FROM idempotency WHERE (key, page) IN (SELECT key, page FROM idempotency WHERE at <= ? ORDER BY at LIMIT ?"
-	if r.store.db.Postgres() {
+	if s.db.Postgres() {
 		text += " FOR UPDATE SKIP LOCKED"
 	}
-	err = r.alone(ctx, func(ctx context.Context, tx bun.Tx) error {
-		out.Answers, err = affected(tx.ExecContext(ctx, text+")", bound.UnixMicro(), r.step))
+	err = s.alone(ctx, func(ctx context.Context, tx bun.Tx) error {
+		out.Answers, err = affected(tx.ExecContext(ctx, text+")", bound.UnixMicro(), s.most))
 		return wrap("remove answers", err)
 	})
 	if err != nil {
 		return Removed{}, false, err
 	}
-	return out, out.Answers == int64(r.step), nil
+	return out, out.Answers == int64(s.most), nil
+}
+
+func wrap(doing string, err error) error {
+	if err == nil {
+		return nil
+	}
+	return fmt.Errorf("%s: %w", doing, err)
 }
