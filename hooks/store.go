@@ -27,7 +27,7 @@ func quote(s string) []byte {
 type Cursors interface {
 	Open(ctx context.Context, tx bun.IDB, walker string) error
 	Close(ctx context.Context, tx bun.IDB, walker string) error
-	// Reset forgets failures and pauses, when a webhook is enabled again.
+	// Reset forgets failures and pauses and makes due what is tried again, when a webhook is enabled or told to retry.
 	Reset(ctx context.Context, tx bun.IDB, walker string) error
 }
 
@@ -441,43 +441,4 @@ func (s *Service) Delete(ctx context.Context, name string) error {
 		s.changed()
 	}
 	return err
-}
-
-// SetEnabled switches a webhook on or off. Off, it stands still on the log.
-func (s *Service) SetEnabled(ctx context.Context, name string, on bool) (Stored, error) {
-	if on {
-		return s.Update(ctx, name, []byte(`{"enabled":1}`))
-	}
-	return s.Update(ctx, name, []byte(`{"enabled":0}`))
-}
-
-// SwitchOff disables a webhook, and keeps why, if it is still of the given version: what an
-// endpoint said of one definition is no reason to disable another. It reports
-// whether it did.
-func (s *Service) SwitchOff(ctx context.Context, name string, version int64, reason string) (bool, error) {
-	off := false
-	err := s.db.InTx(ctx, func(ctx context.Context, tx bun.Tx) error {
-		r, err := load(ctx, tx, name)
-		if err != nil || r.version != version {
-			return err
-		}
-		w, err := r.definition()
-		if err != nil {
-			return err
-		}
-		w.Enabled, w.DisabledReason, w.DisabledAt = false, reason, s.now().UTC().Format(time.RFC3339)
-		data, err := encode(w)
-		if err != nil {
-			return err
-		}
-		r.data, r.version = string(data), r.version+1
-		r.modified, r.modifiedBy = s.now().UnixMicro(), doctype.Administrator
-		off = true
-		return s.update(ctx, tx, &r)
-	})
-	if err != nil || !off {
-		return false, err
-	}
-	s.changed()
-	return true, nil
 }

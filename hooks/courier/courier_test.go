@@ -310,39 +310,6 @@ func TestEngine_goes_on_where_it_stopped(t *testing.T) {
 	})
 }
 
-func TestEngine_gone_switches_the_webhook_off_and_keeps_its_queue(t *testing.T) {
-	dbtest.Each(t, func(t *testing.T, db *migrations.DB) {
-		h := build(t, db)
-		h.doctype(docType)
-		var mu sync.Mutex
-		status := http.StatusGone
-		r := newReceiver(t, func(arrived, int) int {
-			mu.Lock()
-			defer mu.Unlock()
-			return status
-		})
-		h.webhook("w", r.URL, `,"max_in_flight":1`)
-		h.start()
-		h.put("a", 0)
-		r.wait(t, 1)
-		h.until("disabled", func() bool {
-			w, err := h.hooks.Get(t.Context(), "w")
-			return err == nil && !bool(w.Enabled)
-		})
-		h.put("b", 0)
-		h.put("a", 1)
-		mu.Lock()
-		status = http.StatusOK
-		mu.Unlock()
-		if _, err := h.hooks.SetEnabled(t.Context(), "w", true); err != nil {
-			t.Fatal(err)
-		}
-		all := r.wait(t, 3)
-		inOrder(t, all)
-		h.until("all recorded", func() bool { return h.count(ledger.Delivered) == 3 })
-	})
-}
-
 func TestEngine_what_cannot_be_sent_is_recorded_and_blocks_nothing(t *testing.T) {
 	dbtest.Each(t, func(t *testing.T, db *migrations.DB) {
 		h := build(t, db)

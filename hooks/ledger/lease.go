@@ -70,10 +70,20 @@ func (s *Store) Close(ctx context.Context, tx bun.IDB, walker string) error {
 	return wrap("close cursor", err)
 }
 
-// Reset forgets a walker's failures and pause.
+// Reset forgets a walker's failures and pause, and makes due now what it tries again. A walker that runs does not see it.
 func (s *Store) Reset(ctx context.Context, tx bun.IDB, walker string) error {
-	_, err := tx.ExecContext(ctx, "UPDATE cursors SET failures = 0, failing_since = NULL, paused_until = NULL WHERE walker = ?", walker)
-	return wrap("reset cursor", err)
+	now := s.db.NowMicros()
+	// The cursor first, as in Flush.
+	for _, query := range []string{
+		"UPDATE cursors SET failures = 0, failing_since = NULL, paused_until = NULL WHERE walker = ?",
+		"UPDATE retries SET due_at = " + now + " WHERE walker = ? AND due_at > " + now,
+		"UPDATE deliveries SET next_attempt = " + now + " WHERE walker = ? AND next_attempt > " + now,
+	} {
+		if _, err := tx.ExecContext(ctx, query, walker); err != nil {
+			return wrap("reset cursor", err)
+		}
+	}
+	return nil
 }
 
 // Skip moves a walker to the log's end and drops what it had to try again.

@@ -123,7 +123,7 @@ func (d *Desk) Resend(ctx context.Context, id string) (ledger.Attempt, error) {
 	}
 	if l.Status == ledger.Retrying {
 		return ledger.Attempt{}, &ledger.Error{CodeWord: ledger.CodeConflict, Message: "the delivery is still being retried; its next attempt is at " +
-			time.UnixMicro(l.NextAt).UTC().Format(time.RFC3339)}
+			time.UnixMicro(l.NextAt).UTC().Format(time.RFC3339) + "; its webhook's retry makes it now"}
 	}
 	c, err := d.webhooks.Compiled(ctx, l.Webhook())
 	if err != nil {

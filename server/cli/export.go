@@ -15,6 +15,7 @@ type Deliveries struct {
 	Get    onDeliveries[deliveries.Get]    `cmd:"" help:"Show deliveries and their attempts."`
 	Export onDeliveries[deliveries.Export] `cmd:"" help:"Write all deliveries out, oldest event first, as NDJSON or CSV."`
 	Resend onDeliveries[deliveries.Resend] `cmd:"" help:"Send deliveries that have ended once more; this needs --server."`
+	Retry  onDeliveries[deliveries.Retry]  `cmd:"" help:"Try now what waits for its next attempt; this needs --server."`
 }
 
 // onDeliveries is a verb and where it finds its data.
@@ -36,8 +37,11 @@ func (v *onDeliveries[V]) Run(ctx context.Context, g *Globals, s *Streams) error
 		}
 		return v.explain(v.Verb.Do(ctx, log, to))
 	}
-	if _, sends := any(v.Verb).(deliveries.Resend); sends {
+	switch any(v.Verb).(type) {
+	case deliveries.Resend:
 		return usagef("resend needs a running service: name it with --server")
+	case deliveries.Retry:
+		return usagef("retry needs a running service: name it with --server")
 	}
 	return g.with(ctx, looking, g.logger(s.Err), func(db *migrations.DB) error {
 		return v.Verb.Do(ctx, deliveries.Local(ledger.New(db)), to)

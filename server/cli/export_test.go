@@ -237,6 +237,12 @@ func resends(t *testing.T, service []string, delivered, dead string, to *peer.Re
 	if err := json.Unmarshal([]byte(r.out), &list); err != nil || r.code != 0 || len(list) != 1 || list[0].N != 3 || list[0].HTTP != 200 {
 		t.Errorf("exit %d\n%s%s", r.code, r.out, r.err)
 	}
+	if r = deliveriesVerb(t, "retry", "shop"); r.code != cli.ExitUsage || !strings.Contains(r.err, "--server") {
+		t.Errorf("without a service: exit %d\n%s%s", r.code, r.out, r.err)
+	}
+	if r = deliveriesVerb(t, append([]string{"retry", "shop", "none"}, service...)...); r.code != 1 || r.out != "what waits for shop is tried now\n" || !strings.Contains(r.err, "none not found") {
+		t.Errorf("exit %d\n%s%s", r.code, r.out, r.err)
+	}
 	if r = deliveriesVerb(t, append([]string{"resend", "msg_X-1"}, service...)...); r.code != 1 || !strings.Contains(r.err, "not found") {
 		t.Errorf("exit %d\n%s%s", r.code, r.out, r.err)
 	}

@@ -140,6 +140,7 @@ func TestJSON(t *testing.T) {
 		{"deliveries export --out deliveries.ndjson" + at, 0},
 		{"deliveries get ID" + at, 0},
 		{"deliveries resend ID" + at, 0},
+		{"deliveries retry w" + at, 0},
 		{"doctor --allow-target 127.0.0.0/8 --server " + p.url, 0},
 		{"healthcheck --server " + p.url, 0},
 		{"backup copy.db", 0},

@@ -66,6 +66,7 @@ func TestRoles(t *testing.T) {
 			{"GET", "/api/resource/Webhook%20Request%20Log", "", "403 401 403 403 403 200"},
 			{"GET", "/api/method/frappe.client.get_list?doctype=Webhook", "", "403 401 403 403 403 200"},
 			{"POST", "/api/v2/document/Webhook/none/method/preview", "", "403 401 403 403 403 404"},
+			{"POST", "/api/v2/document/Webhook/none/method/retry", "", "403 401 403 403 403 404"},
 			{"POST", "/api/v2/document/Webhook%20Request%20Log/none/method/resend", "", "403 401 403 403 403 404"},
 			{"GET", "/api/resource/API%20Key", "", "403 401 403 403 403 200"},
 			{"POST", "/api/resource/API%20Key", `{"name":"n"}`, "403 401 403 403 403 200"},

@@ -82,6 +82,31 @@ func (s *site) eventually(path string, ok func(reply) bool) reply {
 	}
 }
 
+// TestWebhook_retry: the endpoint is mended, and the next attempt is hours away.
+func TestWebhook_retry(t *testing.T) {
+	each(t, func(t *testing.T, s *site) {
+		s.define(product)
+		rec := newReceiver(t)
+		rec.status.Store(503)
+		s.hook("shop", rec.url, `,"retry":{"schedule":[36000]}`)
+		s.must("POST", "/api/resource/Product", `{"sku":"A"}`)
+		id := rec.next(t).header.Get("Webhook-Id")
+		log := "/api/resource/Webhook%20Request%20Log/" + id
+		s.eventually("/api/resource/Webhook/shop", func(r reply) bool { return fmt.Sprint(r.get(t, "data", "lag", "retries")) == "1" })
+		s.must("GET", log, "").is(t, `"retrying"`, "data", "status")
+		s.refused(no{409, "conflict", "its webhook's retry makes it now"}, "POST", "/api/v2/document/Webhook%20Request%20Log/"+id+"/method/resend", "")
+		rec.status.Store(200)
+		s.must("POST", "/api/v2/document/Webhook/shop/method/retry", "").is(t, `1`, "data", "enabled")
+		if again := rec.next(t).header.Get("Webhook-Id"); again != id {
+			t.Errorf("%s came for %s", again, id)
+		}
+		s.eventually(log, func(r reply) bool { return r.get(t, "data", "status") == "delivered" }).is(t, `2`, "data", "attempts")
+		s.must("POST", "/api/v2/document/Webhook/shop/method/disable", "")
+		s.refused(no{409, "conflict", "disabled"}, "POST", "/api/v2/document/Webhook/shop/method/retry", "")
+		s.refused(no{404, "not_found", ""}, "POST", "/api/v2/document/Webhook/none/method/retry", "")
+	})
+}
+
 func TestWebhook(t *testing.T) {
 	each(t, func(t *testing.T, s *site) {
 		s.define(product)

@@ -68,7 +68,7 @@ var kinds = map[string]kind{
 	"not_json":  {417, "DataError", "Not JSON"},
 	"not_found": {404, "DoesNotExistError", "Not Found"},
 	"expired":   {410, "DoesNotExistError", "Expired"},
-	"conflict":  {409, "DuplicateEntryError", "Duplicate Name"},
+	"conflict":  {409, "DuplicateEntryError", "Conflict"},
 	"name":      {409, "NameError", "Invalid Name"},
 
 	"invalid_path":      {417, "ValidationError", "Invalid Path"},

@@ -165,6 +165,11 @@ func (d *database) export(ctx context.Context, parameters url.Values, out io.Wri
 	return err
 }
 
+// retry makes a webhook try at once what waits.
+func (s *service) retry(ctx context.Context, webhook string) (json.RawMessage, error) {
+	return s.client.Act(ctx, "Webhook", webhook, "retry", []byte("{}"))
+}
+
 // resend sends a delivery once more and returns the attempt.
 func (s *service) resend(ctx context.Context, id string) (json.RawMessage, error) {
 	return s.client.Act(ctx, docType, id, "resend", []byte("{}"))

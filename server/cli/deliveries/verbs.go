@@ -192,7 +192,7 @@ type Resend struct {
 func (r Resend) Do(ctx context.Context, log Log, out terminal.Output) error {
 	s, ok := log.(*service)
 	if !ok {
-		return &peer.Error{CodeWord: peer.CodeInvalid, Message: "it takes a running service to send"}
+		return errNoService
 	}
 	unsuccessful := 0
 	resend := func(ctx context.Context, id string) (json.RawMessage, error) {
@@ -216,6 +216,26 @@ func (r Resend) Do(ctx context.Context, log Log, out terminal.Output) error {
 	}
 	return err
 }
+
+// Retry tries at once what waits for its next attempt.
+type Retry struct {
+	Webhooks []string `arg:"" help:"Webhooks." name:"webhook"`
+}
+
+// Do tells the service. What comes of it is in the log.
+func (r Retry) Do(ctx context.Context, log Log, out terminal.Output) error {
+	s, ok := log.(*service)
+	if !ok {
+		return errNoService
+	}
+	return eachID(ctx, r.Webhooks, out, s.retry, func(webhook string, _ json.RawMessage) error {
+		_, err := fmt.Fprintf(out, "what waits for %s is tried now\n", webhook)
+		return err
+	})
+}
+
+// errNoService: the database alone cannot send.
+var errNoService = &peer.Error{CodeWord: peer.CodeInvalid, Message: "it takes a running service to send"}
 
 // Export writes deliveries out.
 type Export struct {

@@ -37,7 +37,7 @@ func TestTry(t *testing.T) {
 func TestStates(t *testing.T) {
 	dbtest.Each(t, func(t *testing.T, db *migrations.DB) {
 		w := newWorld(t, db)
-		w.hook(t, "shop", "")
+		w.hook(t, "shop", `,"retry":{"schedule":[36000]}`)
 		c := w.SignIn(t, "admin")
 		says(t, w.at(t, c, c.Post(t, one("shop", "disable"), nil), one("shop")), 200, "Disabled.", "switched off by hand")
 		w.Ingest(t, "Product", `{"sku":"B1"}`+"\n")
@@ -55,6 +55,23 @@ func TestStates(t *testing.T) {
 		if got := w.receiver.Requests(); len(got) != 1 {
 			t.Errorf("%d requests; what was skipped was sent", len(got))
 		}
+		if r := c.Get(t, one("shop")); strings.Contains(r.Body, "Try now what waits") {
+			t.Error("nothing waits, and it can be tried")
+		}
+		w.receiver.Script("/in", peer.Answer{Status: 503})
+		w.Ingest(t, "Product", `{"sku":"B3"}`+"\n")
+		for failed := false; !failed; { // what came of it is written a moment after the answer
+			if failed = strings.Contains(c.Get(t, one("shop")).Body, "Try now what waits"); t.Context().Err() != nil {
+				t.Fatal("there is nothing to try")
+			}
+		}
+		says(t, w.at(t, c, c.Post(t, one("shop", "retry"), nil), one("shop")), 200, "is tried now")
+		if err := w.receiver.WaitFor(t.Context(), 3); err != nil {
+			t.Fatal(err)
+		}
+		c.Post(t, one("shop", "disable"), nil)
+		says(t, w.at(t, c, c.Post(t, one("shop", "retry"), nil), one("shop")), 200, "the webhook is disabled")
+		c.Post(t, one("shop", "enable"), nil)
 		r = c.Post(t, one("shop", "secret"), nil)
 		says(t, r, 200, "Copy the secret now", "whsec_", "not signed yet")
 		secret := regexp.MustCompile(`whsec_[A-Za-z0-9+/=]+`).FindString(html.UnescapeString(r.Body))

@@ -74,6 +74,7 @@ func (p *Pages) Routes() []page.Route {
 		page.Post(one+"/try", web.Admin, p.send),
 		page.Post(one+"/enable", web.Admin, p.enable),
 		page.Post(one+"/disable", web.Admin, p.disable),
+		page.Post(one+"/retry", web.Admin, p.retry),
 		page.Post(one+"/secret", web.Admin, p.rotate),
 		page.Post(one+"/delete", web.Admin, p.remove),
 		page.Get(one+"/replay", web.Admin, p.askReplay),

@@ -89,6 +89,14 @@ func (p *Pages) disable(c *gin.Context) error {
 	return page.Redirect(c, to(name), page.Done("Disabled. What happens from now on waits for it."))
 }
 
+func (p *Pages) retry(c *gin.Context) error {
+	name, _, err := p.act(c, "retry", `{}`)
+	if err != nil {
+		return told(c, to(name), err)
+	}
+	return page.Redirect(c, to(name), page.Done("What waited for its next attempt is tried now."))
+}
+
 // rotate answers with the new secret: a page that is shown this once.
 func (p *Pages) rotate(c *gin.Context) error {
 	name, raw, err := p.act(c, "rotate_secret", `{}`)

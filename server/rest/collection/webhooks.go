@@ -45,6 +45,7 @@ func (set *Set) webhooks() *Collection {
 		actions: map[string]action{
 			"enable":        set.enable,
 			"disable":       set.disable,
+			"retry":         set.retry,
 			"rotate_secret": set.rotateSecret,
 			"preview":       set.preview,
 			"test":          set.test,
@@ -210,6 +211,11 @@ func (set *Set) enable(ctx context.Context, name string, body []byte) ([]byte, e
 
 func (set *Set) disable(ctx context.Context, name string, _ []byte) ([]byte, error) {
 	return viewOf(webhookView)(set.Webhooks.SetEnabled(ctx, name, false))
+}
+
+// retry tries at once what waits for its next attempt.
+func (set *Set) retry(ctx context.Context, name string, _ []byte) ([]byte, error) {
+	return viewOf(webhookView)(set.Webhooks.Retry(ctx, name))
 }
 
 // rotateSecret answers the new secret, the only time it is shown, and what receivers check its signatures with if that is something else.
