@@ -2,8 +2,12 @@ package hooks
 
 import (
 	"context"
+	"database/sql"
 	"slices"
 
+	"github.com/uptrace/bun"
+
+	"dochook/doctype/listing"
 	"dochook/doctype/query"
 	"dochook/hooks/definition"
 )
@@ -82,19 +86,28 @@ func (s *Service) Active(ctx context.Context) ([]*Compiled, map[string]error, er
 	return out, broken, nil
 }
 
+// Versions are those of the webhooks with these names that there are.
+func (s *Service) Versions(ctx context.Context, names []string) (map[string]int64, error) {
+	out := make(map[string]int64, len(names))
+	if len(names) == 0 {
+		return out, nil
+	}
+	err := listing.Query(ctx, s.db.Read, func(rows *sql.Rows) error {
+		var name string
+		var version int64
+		err := rows.Scan(&name, &version)
+		out[name] = version
+		return err
+	}, "SELECT name, version FROM webhooks WHERE name IN (?)", bun.List(names))
+	return out, wrap("read versions of webhooks", err)
+}
+
 func (s *Service) rows(ctx context.Context, text string, args ...any) ([]row, error) {
-	found, err := s.db.Read.QueryContext(ctx, text, args...)
-	if err != nil {
-		return nil, wrap("list webhooks", err)
-	}
-	defer func() { _ = found.Close() }()
 	var out []row
-	for found.Next() {
+	err := listing.Query(ctx, s.db.Read, func(found *sql.Rows) error {
 		r, err := scan(found)
-		if err != nil {
-			return nil, err
-		}
 		out = append(out, r)
-	}
-	return out, wrap("list webhooks", found.Err())
+		return err
+	}, text, args...)
+	return out, wrap("list webhooks", err)
 }

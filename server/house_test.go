@@ -46,7 +46,7 @@ func house() []room {
 		{folder: "hooks/condition"},
 		{folder: "hooks/definition", may: []string{"doctype", "doctype/record", "mapping"}},
 		{folder: "hooks", may: []string{
-			"doctype", "doctype/query", "doctype/record", "hooks/condition", "hooks/definition", "hooks/request", "hooks/resource", "hooks/sender", "hooks/vault", "mapping", "mapping/format", "migrations",
+			"doctype", "doctype/listing", "doctype/query", "doctype/record", "hooks/condition", "hooks/definition", "hooks/request", "hooks/resource", "hooks/sender", "hooks/vault", "mapping", "mapping/format", "migrations",
 		}},
 		{folder: "hooks/vault"},
 		{folder: "hooks/request", may: []string{"doctype/record", "hooks/definition"}},

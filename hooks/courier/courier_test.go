@@ -126,7 +126,7 @@ func buildWith(t *testing.T, db *migrations.DB, o courier.Options) *house {
 		o.Roster = roster.New(db)
 	}
 	h.docs = documents.New(db, documents.Options{Logged: o.Tail.Add, Committed: func(d []string) { h.engine.Wake(d) }})
-	h.hooks = hooks.New(db, guard, h.ledger, hooks.Options{Changed: func() { h.engine.Review() }})
+	h.hooks = hooks.New(db, guard, h.ledger, hooks.Options{Edited: func(w string) { h.engine.Halt(w) }, Changed: func() { h.engine.Review() }})
 	h.jobs = jobs.New(db, h.docs, jobs.Options{Hooks: h.hooks})
 	o.Exclusive, o.Pages = !db.Postgres(), pages{h.jobs}
 	h.engine = courier.New(h.docs.Log(), h.hooks, h.ledger, guard, o)

@@ -15,7 +15,8 @@ import (
 )
 
 type wanted struct {
-	version int64
+	webhook string // "" = it is of none
+	version int64  // of the webhook
 	target  func() walk.Target
 	timeout time.Duration
 	run     *feed.Run
@@ -198,7 +199,7 @@ func (e *Engine) wants(ctx context.Context) (map[string]wanted, error) {
 // wanted is the walker of a webhook, or of a run of it: that one goes where the webhook's own is, so that they share its pace.
 func (e *Engine) wanted(c *hooks.Compiled, run *feed.Run) wanted {
 	pace := e.paces.Of(c.Name, c.MaxPerSecond)
-	w := wanted{version: c.Version, timeout: time.Duration(c.Timeout) * time.Second, run: run}
+	w := wanted{webhook: c.Name, version: c.Version, timeout: time.Duration(c.Timeout) * time.Second, run: run}
 	w.target = func() walk.Target {
 		client := sender.NewClient(sender.ClientOptions{Guard: e.guard, MaxConns: c.MaxInFlight, RootCAs: c.CertPool(), Certificate: c.ClientCertificate()})
 		return &walk.Webhook{Target: outbound.New(c, client, e.agent, e.sources), Pace: pace, Run: run, Sources: e.sources}
@@ -234,22 +235,50 @@ func (e *Engine) startAll(ctx context.Context, names []string, most int, while t
 		}
 		most -= len(leases)
 		started += len(leases)
-		for i := range leases {
-			e.start(ctx, leases[i], want[leases[i].Walker])
-		}
+		e.start(ctx, leases, want)
 	}
 	return started
 }
 
-// start starts the walker of a lease.
-func (e *Engine) start(ctx context.Context, lease ledger.Lease, want wanted) {
+// start starts the walkers of leases, but those of webhooks that were edited, switched off or deleted since they were read: the next
+// round goes by what they are. Who edits one later than this looks finds its walker running, and stops it.
+func (e *Engine) start(ctx context.Context, leases []ledger.Lease, want map[string]wanted) {
+	if len(leases) == 0 {
+		return
+	}
+	all := make([]*running, len(leases))
+	begin := make([]func(), len(leases))
+	var webhooks []string
+	for i, l := range leases {
+		w := want[l.Walker]
+		all[i], begin[i] = e.ready(ctx, l, w)
+		if w.webhook != "" {
+			webhooks = append(webhooks, w.webhook)
+		}
+	}
+	within, cancel := context.WithTimeout(ctx, walk.StoreLimit)
+	now, err := e.webhooks.Versions(within, webhooks)
+	cancel()
+	if err != nil && ctx.Err() == nil {
+		e.log.Warn("cannot read webhooks", "error", err)
+	}
+	for i, r := range all {
+		if w := want[r.lease.Walker]; w.webhook != "" && now[w.webhook] != w.version {
+			r.stop()
+		}
+		go begin[i]()
+	}
+}
+
+// ready makes the walker of a lease known, so that it can be stopped; begin lets it walk.
+func (e *Engine) ready(ctx context.Context, lease ledger.Lease, want wanted) (r *running, begin func()) {
 	t := want.target()
 	w := walk.New(lease, t, e.events, e.store, e.walk)
 	stopCtx, stop := context.WithCancel(ctx)
 	hardCtx, hard := context.WithCancel(context.WithoutCancel(ctx))
-	r := &running{walker: w, target: t, lease: lease, version: want.version, stop: stop, hard: hard, done: make(chan struct{})}
+	r = &running{walker: w, target: t, lease: lease, version: want.version, stop: stop, hard: hard, done: make(chan struct{})}
 	e.mu.Lock()
 	e.running[lease.Walker] = r
 	e.mu.Unlock()
-	go e.run(stopCtx, hardCtx, r)
+	return r, func() { e.run(stopCtx, hardCtx, r) }
 }

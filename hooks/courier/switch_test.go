@@ -1,6 +1,7 @@
 package courier_test
 
 import (
+	"context"
 	"errors"
 	"net/http"
 	"sync"
@@ -8,6 +9,8 @@ import (
 	"testing"
 
 	"dochook/hooks"
+	"dochook/hooks/courier"
+	"dochook/hooks/courier/feed"
 	"dochook/hooks/ledger"
 	"dochook/migrations"
 	"dochook/migrations/dbtest"
@@ -88,6 +91,79 @@ func TestEngine_tries_at_once_what_waits_when_it_is_told(t *testing.T) {
 				}
 				h.until("all is delivered", func() bool { return h.count(ledger.Delivered) == 20 })
 				inOrder(t, r.wait(t, 30))
+			})
+		})
+	}
+}
+
+// gate stops a round that has read the webhooks, once, and lets it go on.
+type gate struct {
+	holds   atomic.Bool
+	in, out chan struct{}
+}
+
+func (g *gate) Active(context.Context) ([]feed.Run, error) {
+	if g.holds.CompareAndSwap(true, false) {
+		g.in <- struct{}{}
+		<-g.out
+	}
+	return nil, nil
+}
+
+// A round that has read the webhooks a moment ago must not start again what was switched off meanwhile.
+func TestEngine_starts_nothing_by_what_a_webhook_was(t *testing.T) {
+	for how, off := range map[string]func(h *house){
+		"gone": func(h *house) { h.put("a", 0) },
+		"by hand": func(h *house) {
+			if _, err := h.hooks.SetEnabled(h.t.Context(), "w", false); err != nil {
+				h.t.Fatal(err)
+			}
+		},
+		"edited": func(h *house) {
+			if _, err := h.hooks.Update(h.t.Context(), "w", []byte(`{"request_url":"http://127.0.0.1:9/","enabled":0}`)); err != nil {
+				h.t.Fatal(err)
+			}
+		},
+	} {
+		t.Run(how, func(t *testing.T) {
+			dbtest.Each(t, func(t *testing.T, db *migrations.DB) {
+				g := &gate{in: make(chan struct{}), out: make(chan struct{})}
+				h := buildWith(t, db, courier.Options{Runs: g})
+				h.doctype(docType)
+				r := newReceiver(t, func(a arrived, _ int) int { return map[string]int{"/w": http.StatusGone}[a.Path] })
+				h.webhook("w", r.URL+"/w", "")
+				h.webhook("other", r.URL+"/other", "")
+				h.start()
+				held := func(walkers int) bool {
+					var n int
+					err := db.Read.QueryRowContext(t.Context(), "SELECT count(*) FROM cursors WHERE lease_owner <> ''").Scan(&n)
+					return err == nil && n == walkers
+				}
+				h.until("both are walked", func() bool { return held(2) })
+				hold := func() {
+					g.holds.Store(true)
+					h.engine.Review()
+					<-g.in
+				}
+				hold()
+				off(h)
+				h.until("one is walked", func() bool { return held(1) })
+				before := len(r.wait(t, map[string]int{"gone": 2}[how]))
+				g.out <- struct{}{}
+				hold() // the round before has ended, and this one has stopped nothing yet
+				h.put("b", 0)
+				for _, a := range r.wait(t, 1) {
+					if a.Path != "/other" {
+						t.Errorf("%s %s arrived by what the webhook was", a.Path, a.Body)
+					}
+				}
+				g.out <- struct{}{}
+				h.stop()
+				r.mu.Lock()
+				defer r.mu.Unlock()
+				if len(r.all) != before+1 {
+					t.Errorf("%d requests in all, want %d", len(r.all), before+1)
+				}
 			})
 		})
 	}
