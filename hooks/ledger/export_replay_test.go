@@ -1,4 +1,7 @@
 package ledger
 
-// OfRun is for the tests outside the package.
-const OfRun = ofRun
+// For the tests outside the package.
+const (
+	OfRun      = ofRun
+	RetryingOf = retryingOf
+)

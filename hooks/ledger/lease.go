@@ -57,6 +57,9 @@ func (s *Store) OpenNow(ctx context.Context, walker string) error {
 	return s.db.InTx(ctx, func(ctx context.Context, tx bun.Tx) error { return s.Open(ctx, tx, walker) })
 }
 
+// retryingOf are the deliveries that a walker tries again. SQLite has to be told that the index of those that were not delivered has them.
+const retryingOf = "walker = ? AND status = '" + Retrying + "' AND status <> '" + Delivered + "'"
+
 // Close forgets a walker: its cursor and what it had to try again. What was
 // tried stays until it is removed by age.
 func (s *Store) Close(ctx context.Context, tx bun.IDB, walker string) error {
@@ -66,7 +69,7 @@ func (s *Store) Close(ctx context.Context, tx bun.IDB, walker string) error {
 			return wrap("close cursor", err)
 		}
 	}
-	_, err := tx.ExecContext(ctx, "UPDATE deliveries SET status = ?, next_attempt = NULL WHERE walker = ? AND status = ?", Dead, walker, Retrying)
+	_, err := tx.ExecContext(ctx, "UPDATE deliveries SET status = ?, next_attempt = NULL WHERE "+retryingOf, Dead, walker)
 	return wrap("close cursor", err)
 }
 
@@ -77,7 +80,7 @@ func (s *Store) Reset(ctx context.Context, tx bun.IDB, walker string) error {
 	for _, query := range []string{
 		"UPDATE cursors SET failures = 0, failing_since = NULL, paused_until = NULL WHERE walker = ?",
 		"UPDATE retries SET due_at = " + now + " WHERE walker = ? AND due_at > " + now,
-		"UPDATE deliveries SET next_attempt = " + now + " WHERE walker = ? AND next_attempt > " + now,
+		"UPDATE deliveries SET next_attempt = " + now + " WHERE " + retryingOf + " AND next_attempt > " + now,
 	} {
 		if _, err := tx.ExecContext(ctx, query, walker); err != nil {
 			return wrap("reset cursor", err)
