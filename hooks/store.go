@@ -23,12 +23,13 @@ func quote(s string) []byte {
 }
 
 // Cursors keeps a webhook's place on the log, in the transaction that makes or
-// deletes it.
+// deletes it, and what it tries again.
 type Cursors interface {
 	Open(ctx context.Context, tx bun.IDB, walker string) error
 	Close(ctx context.Context, tx bun.IDB, walker string) error
-	// Reset forgets failures and pauses and makes due what is tried again, when a webhook is enabled or told to retry.
-	Reset(ctx context.Context, tx bun.IDB, walker string) error
+	// Reset forgets failures and pauses and makes due what is tried again, before a webhook is enabled or told to retry. It has
+	// transactions of its own.
+	Reset(ctx context.Context, walker string) error
 }
 
 // Walker is the name under which a webhook walks the log.
@@ -292,6 +293,11 @@ func (s *Service) updateOnce(ctx context.Context, name string, edit func(was *St
 		Secret *string `json:"webhook_secret"`
 	}
 	_ = json.Unmarshal(data, &given) // Parse has read it
+	if bool(w.Enabled) && !bool(was.Enabled) {
+		if err := s.cursors.Reset(ctx, Walker(name)); err != nil {
+			return Stored{}, err
+		}
+	}
 	return s.put(ctx, w, func(ctx context.Context, tx bun.Tx, r *row) error {
 		old, err := load(ctx, tx, name)
 		if err == nil && old.version != was.Version {
@@ -299,11 +305,6 @@ func (s *Service) updateOnce(ctx context.Context, name string, edit func(was *St
 		}
 		if err != nil {
 			return err
-		}
-		if bool(w.Enabled) && !bool(was.Enabled) {
-			if err := s.cursors.Reset(ctx, tx, Walker(name)); err != nil {
-				return err
-			}
 		}
 		if w.Format != was.Format && (w.Batched() || was.Batched()) {
 			if err := checkSettled(ctx, tx, &was.Webhook); err != nil {

@@ -17,33 +17,42 @@ func (s *Service) SetEnabled(ctx context.Context, name string, on bool) (Stored,
 	return s.Update(ctx, name, []byte(`{"enabled":0}`))
 }
 
-// Retry makes an enabled webhook try at once what waits for its next attempt; its failures and its pause are forgotten, but what an
-// attempt in flight brings counts. A disabled one is a conflict: enabling it does the same.
+// Retry makes an enabled webhook try at once what waits for its next attempt, that of its replays too; its failures and its pause are
+// forgotten, but what an attempt in flight brings counts. A disabled one is a conflict: enabling it does the same.
 func (s *Service) Retry(ctx context.Context, name string) (Stored, error) {
+	was, err := s.Get(ctx, name)
+	if err != nil {
+		return Stored{}, err
+	}
+	if !bool(was.Enabled) {
+		return Stored{}, errRetryDisabled()
+	}
+	if err := s.cursors.Reset(ctx, Walker(name)); err != nil {
+		return Stored{}, err
+	}
 	var r row
-	err := s.db.InTx(ctx, func(ctx context.Context, tx bun.Tx) (err error) {
-		if r, err = load(ctx, tx, name); err != nil {
-			return err
-		}
-		w, err := r.definition()
-		if err == nil && !bool(w.Enabled) {
-			err = errorf(CodeConflict, "", "the webhook is disabled: enable it, and what waits is tried at once")
-		}
+	err = s.db.InTx(ctx, func(ctx context.Context, tx bun.Tx) error {
+		// Whoever walks it begins anew, on any server.
+		_, err := tx.ExecContext(ctx, "UPDATE webhooks SET version = version + 1 WHERE name = ?", name)
 		if err == nil {
-			err = s.cursors.Reset(ctx, tx, Walker(name))
-		}
-		if err == nil { // whoever walks it begins anew, on any server
-			_, err = tx.ExecContext(ctx, "UPDATE webhooks SET version = version + 1 WHERE name = ?", name)
+			r, err = load(ctx, tx, name)
 		}
 		return wrap("retry", err)
 	})
 	if err != nil {
 		return Stored{}, err
 	}
-	r.version++
 	s.edited(name)
 	s.changed()
-	return s.stored(&r)
+	now, err := s.stored(&r)
+	if err == nil && !bool(now.Enabled) { // somebody was quicker
+		err = errRetryDisabled()
+	}
+	return now, err
+}
+
+func errRetryDisabled() error {
+	return errorf(CodeConflict, "", "the webhook is disabled: enable it, and what waits is tried at once")
 }
 
 // SwitchOff disables a webhook, and keeps why, if it is still of the given version: what an
@@ -73,6 +82,7 @@ func (s *Service) SwitchOff(ctx context.Context, name string, version int64, rea
 	if err != nil || !off {
 		return false, err
 	}
+	s.edited(name)
 	s.changed()
 	return true, nil
 }

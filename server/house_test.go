@@ -56,7 +56,7 @@ func house() []room {
 		{folder: "hooks/sender/iprange"},
 		{folder: "hooks/sender/guard", may: []string{"hooks/sender/iprange", "hooks/sender/mask"}},
 		{folder: "hooks/sender", may: []string{"hooks/sender/guard", "hooks/sender/mask"}},
-		{folder: "hooks/ledger", may: []string{"doctype/group", "doctype/query", "migrations", "migrations/rows"}},
+		{folder: "hooks/ledger", may: []string{"doctype/group", "doctype/listing", "doctype/query", "migrations", "migrations/rows"}},
 		{folder: "hooks/ledger/expiry", may: []string{"hooks/ledger", "migrations"}},
 		{folder: "hooks/activity", may: []string{"hooks/ledger", "migrations"}},
 		{folder: "hooks/requestlog", may: []string{"hooks", "hooks/ledger", "migrations"}},

@@ -235,16 +235,19 @@ func (e *Engine) startAll(ctx context.Context, names []string, most int, while t
 		}
 		most -= len(leases)
 		started += len(leases)
-		e.start(ctx, leases, want)
+		if !e.start(ctx, leases, want) {
+			return started
+		}
 	}
 	return started
 }
 
 // start starts the walkers of leases, but those of webhooks that were edited, switched off or deleted since they were read: the next
-// round goes by what they are. Who edits one later than this looks finds its walker running, and stops it.
-func (e *Engine) start(ctx context.Context, leases []ledger.Lease, want map[string]wanted) {
+// round goes by what they are. Who edits one later than this looks finds its walker running, and stops it. If that cannot be seen, none
+// starts, and ok is false.
+func (e *Engine) start(ctx context.Context, leases []ledger.Lease, want map[string]wanted) (ok bool) {
 	if len(leases) == 0 {
-		return
+		return true
 	}
 	all := make([]*running, len(leases))
 	begin := make([]func(), len(leases))
@@ -268,6 +271,7 @@ func (e *Engine) start(ctx context.Context, leases []ledger.Lease, want map[stri
 		}
 		go begin[i]()
 	}
+	return err == nil
 }
 
 // ready makes the walker of a lease known, so that it can be stopped; begin lets it walk.

@@ -2,8 +2,10 @@ package courier_test
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"net/http"
+	"net/http/httptest"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -94,6 +96,50 @@ func TestEngine_tries_at_once_what_waits_when_it_is_told(t *testing.T) {
 			})
 		})
 	}
+}
+
+// An endpoint that asked for an hour's pause is mended; an attempt that was in flight all the while knows nothing of it.
+func TestEngine_retry_ends_a_pause_for_good(t *testing.T) {
+	dbtest.Each(t, func(t *testing.T, db *migrations.DB) {
+		h := build(t, db)
+		h.doctype(docType)
+		slow, came := make(chan struct{}), make(chan string, 10)
+		var mended atomic.Bool
+		endpoint := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
+			var a arrived
+			if err := json.NewDecoder(req.Body).Decode(&a); err != nil {
+				t.Error(err)
+			}
+			switch {
+			case a.Name == "slow":
+				<-slow
+			case !mended.Load():
+				w.Header().Set("Retry-After", "3600")
+				w.WriteHeader(http.StatusServiceUnavailable)
+				fallthrough
+			default:
+				came <- a.Name
+			}
+		}))
+		t.Cleanup(endpoint.Close)
+		h.webhook("w", endpoint.URL, `,"timeout":20`)
+		h.start()
+		h.put("slow", 0)
+		h.until("one is out", func() bool { return h.state().InFlight == 1 })
+		h.put("fast", 0)
+		<-came
+		h.until("it is paused", func() bool { return h.count(ledger.Retrying) == 1 && !h.state().PausedUntil.IsZero() })
+		mended.Store(true)
+		if _, err := h.hooks.Retry(t.Context(), "w"); err != nil {
+			t.Fatal(err)
+		}
+		close(slow) // its answer is what is written last
+		h.until("all is delivered", func() bool { return h.count(ledger.Delivered) == 2 })
+		lags, err := h.ledger.Lags(t.Context())
+		if err != nil || len(lags) != 1 || lags[0].PausedUntil != 0 {
+			t.Errorf("%+v, %v", lags, err)
+		}
+	})
 }
 
 // gate stops a round that has read the webhooks, once, and lets it go on.

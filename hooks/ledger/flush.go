@@ -151,7 +151,7 @@ func (s *Store) moveCursors(ctx context.Context, tx bun.Tx, parts []part) (map[s
 }
 
 // cursorColumns are set from the row u of a walker.
-const cursorColumns = "pos = u.pos, ahead = u.ahead, failures = u.failures, failing_since = u.failing_since, paused_until = u.paused_until"
+const cursorColumns = "pos = u.pos, ahead = u.ahead, failures = u.failures, failing_since = u.failing_since, paused_until = coalesce(u.paused_until, cursors.paused_until)"
 
 // generations are those of the parts' cursors as they were committed last.
 func generations(ctx context.Context, tx bun.Tx, parts []part) (map[string]int64, error) {

@@ -3,12 +3,14 @@ package ledger
 import (
 	"context"
 	"database/sql"
+	"math"
 	"strings"
 	"time"
 
 	"github.com/uptrace/bun"
 
 	"dochook/doctype/group"
+	"dochook/doctype/listing"
 	"dochook/migrations"
 )
 
@@ -73,20 +75,50 @@ func (s *Store) Close(ctx context.Context, tx bun.IDB, walker string) error {
 	return wrap("close cursor", err)
 }
 
-// Reset forgets a walker's failures and pause, and makes due now what it tries again. A walker that runs does not see it.
-func (s *Store) Reset(ctx context.Context, tx bun.IDB, walker string) error {
-	now := s.db.NowMicros()
+// resetMost is how many places on the log are changed in one transaction.
+const resetMost = 500
+
+// Reset forgets a walker's failures and pause, and makes due now what it tries again: piece by piece, so that nobody waits for its
+// cursor for long. A walker that runs does not see it.
+func (s *Store) Reset(ctx context.Context, walker string) error {
+	now, err := s.db.Clock(ctx)
+	for from := int64(-1); err == nil && from < math.MaxInt64; {
+		err = s.db.InTx(ctx, func(ctx context.Context, tx bun.Tx) (err error) {
+			from, err = resetFrom(ctx, tx, walker, from, now.UnixMicro())
+			return err
+		})
+	}
+	return wrap("reset cursor", err)
+}
+
+// resetFrom changes what lies beyond a place, and returns up to where it has; the largest number if that is all.
+func resetFrom(ctx context.Context, tx bun.Tx, walker string, from, now int64) (int64, error) {
 	// The cursor first, as in Flush.
+	if _, err := tx.ExecContext(ctx, "UPDATE cursors SET failures = 0, failing_since = NULL, paused_until = NULL WHERE walker = ?", walker); err != nil {
+		return from, err
+	}
+	var places []int64
+	err := listing.Query(ctx, tx, func(rows *sql.Rows) error {
+		var pos int64
+		err := rows.Scan(&pos)
+		places = append(places, pos)
+		return err
+	}, "SELECT DISTINCT pos FROM retries WHERE walker = ? AND pos > ? AND due_at > ? ORDER BY pos LIMIT ?", walker, from, now, resetMost)
+	if err != nil || len(places) == 0 {
+		return math.MaxInt64, err
+	}
 	for _, query := range []string{
-		"UPDATE cursors SET failures = 0, failing_since = NULL, paused_until = NULL WHERE walker = ?",
-		"UPDATE retries SET due_at = " + now + " WHERE walker = ? AND due_at > " + now,
-		"UPDATE deliveries SET next_attempt = " + now + " WHERE " + retryingOf + " AND next_attempt > " + now,
+		"UPDATE retries SET due_at = ? WHERE walker = ? AND pos IN (?) AND due_at > ?",
+		"UPDATE deliveries SET next_attempt = ? WHERE walker = ? AND pos IN (?) AND status = '" + Retrying + "' AND next_attempt > ?",
 	} {
-		if _, err := tx.ExecContext(ctx, query, walker); err != nil {
-			return wrap("reset cursor", err)
+		if _, err := tx.ExecContext(ctx, query, now, walker, bun.List(places), now); err != nil {
+			return from, err
 		}
 	}
-	return nil
+	if len(places) < resetMost {
+		return math.MaxInt64, nil
+	}
+	return places[len(places)-1], nil
 }
 
 // Skip moves a walker to the log's end and drops what it had to try again.

@@ -71,6 +71,48 @@ func TestLease_belongs_to_one_until_it_runs_out_or_is_given_back(t *testing.T) {
 	})
 }
 
+func TestReset_makes_due_all_that_waits(t *testing.T) {
+	each(t, func(t *testing.T, db *migrations.DB, s *ledger.Store) {
+		const many = 1203 // some pieces, and the last not a whole one
+		ctx := t.Context()
+		l := claim(t, s, "a", time.Minute)
+		later := time.Now().Add(10 * time.Hour).UnixMicro()
+		b := ledger.Batch{Pos: many, Failures: 7, FailingFrom: 1, PausedUntil: later}
+		for pos := int64(1); pos <= many; pos++ {
+			k := ledger.Key{Pos: pos, Part: pos % 2}
+			id := ledger.ID("R", pos)
+			b.Deliveries = append(b.Deliveries, ledger.Delivery{Key: k, ID: id, Status: ledger.Retrying, Attempts: 1, NextAt: later})
+			b.Retries = append(b.Retries, ledger.Retry{Key: k, OrderKey: id, DueAt: later, Attempts: 1, Delivery: id})
+		}
+		if err := s.Flush(ctx, l, b); err != nil {
+			t.Fatal(err)
+		}
+		// A pause stays, whatever else is written.
+		for range 2 {
+			if lags, err := s.Lags(ctx); err != nil || lags[0].PausedUntil != later || lags[0].Failures != 7 {
+				t.Fatalf("%+v, %v", lags, err)
+			}
+			if err := s.Flush(ctx, l, ledger.Batch{Pos: many, Failures: 7}); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if err := s.Reset(ctx, walker); err != nil {
+			t.Fatal(err)
+		}
+		var due, next int
+		now := time.Now().Add(time.Minute).UnixMicro()
+		for query, n := range map[string]*int{"retries WHERE due_at < ?": &due, "deliveries WHERE next_attempt < ?": &next} {
+			if err := db.Read.QueryRowContext(ctx, "SELECT count(*) FROM "+query, now).Scan(n); err != nil {
+				t.Fatal(err)
+			}
+		}
+		lags, err := s.Lags(ctx)
+		if err != nil || due != many || next != many || lags[0].PausedUntil != 0 || lags[0].Failures != 0 {
+			t.Errorf("%d and %d are due, %+v, %v", due, next, lags, err)
+		}
+	})
+}
+
 func TestFlush_of_a_lost_lease_writes_nothing(t *testing.T) {
 	each(t, func(t *testing.T, _ *migrations.DB, s *ledger.Store) {
 		ctx := t.Context()

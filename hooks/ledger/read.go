@@ -13,6 +13,7 @@ import (
 
 	"github.com/uptrace/bun"
 
+	"dochook/doctype/listing"
 	"dochook/doctype/query"
 )
 
@@ -131,6 +132,21 @@ const runID = 36 // a UUID
 
 // RunWalker is the walker of a replay or backfill of a webhook.
 func RunWalker(id, webhook string) string { return RunPrefix + id + ":" + webhook }
+
+// RunWalkers are the walkers of a webhook's replays and backfills that are not over.
+func (s *Store) RunWalkers(ctx context.Context, webhook string) (walkers []string, err error) {
+	err = listing.Query(ctx, s.db.Read, func(rows *sql.Rows) error {
+		var walker string
+		if err := rows.Scan(&walker); err != nil {
+			return err
+		}
+		if _, of, ok := Run(walker); ok && of == webhook {
+			walkers = append(walkers, walker)
+		}
+		return nil
+	}, "SELECT walker FROM cursors WHERE walker LIKE '"+RunPrefix+"%'")
+	return walkers, wrap("read runs", err)
+}
 
 // Run tells the id and the webhook of the walker of a replay or backfill.
 func Run(walker string) (id, webhook string, ok bool) {
@@ -275,14 +291,14 @@ type Lag struct {
 	OldestAt    int64 // µs of the first of them; 0 = none
 	Retries     int64
 	Failures    int64
-	PausedUntil int64
+	PausedUntil int64 // µs; 0 = it is not paused
 }
 
 // Lags returns how far each walker is behind.
 func (s *Store) Lags(ctx context.Context) ([]Lag, error) {
 	rows, err := s.db.Read.QueryContext(ctx, `SELECT c.walker, c.pos, CASE WHEN c.pos < h.pos THEN h.pos - c.pos ELSE 0 END,
 		coalesce((SELECT e.at FROM events e WHERE e.pos > c.pos ORDER BY e.pos LIMIT 1), 0),
-		(SELECT count(*) FROM retries r WHERE r.walker = c.walker), c.failures, coalesce(c.paused_until, 0)
+		(SELECT count(*) FROM retries r WHERE r.walker = c.walker), c.failures, CASE WHEN c.paused_until > `+s.db.NowMicros()+` THEN c.paused_until ELSE 0 END
 		FROM cursors c CROSS JOIN (SELECT coalesce(max(pos), 0) AS pos FROM events) h ORDER BY c.walker`)
 	if err != nil {
 		return nil, wrap("read lags", err)

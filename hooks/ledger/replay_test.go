@@ -84,7 +84,7 @@ func TestDeliveries_are_found_by_an_index(t *testing.T) {
 		}
 		for index, query := range map[string]string{
 			"deliveries_replays": "SELECT status, count(*) FROM deliveries WHERE " + ledger.OfRun + " GROUP BY status",
-			"deliveries_walker":  "UPDATE deliveries SET next_attempt = 1 WHERE " + ledger.RetryingOf + " AND next_attempt > 1",
+			"deliveries_walker":  "UPDATE deliveries SET next_attempt = NULL WHERE " + ledger.RetryingOf,
 		} {
 			plan := ""
 			err := listing.Query(t.Context(), db.Write, func(rows *sql.Rows) error {

@@ -102,6 +102,27 @@ func TestBackfill_is_retried_under_the_same_id(t *testing.T) {
 }
 
 // TestReplay_does_not_delay_what_happens: none of its requests is answered, and live ones go on.
+func TestBackfill_is_tried_at_once_when_its_webhook_is_told_to_retry(t *testing.T) {
+	each(t, func(h *house) {
+		h.put("A", 1)
+		h.webhook("w", mapped+`,"retry":{"schedule":[36000]}`)
+		h.answers(func(arrived) int { return http.StatusInternalServerError })
+		h.start()
+		run := h.begin(replay.Request{Webhook: "w", Kind: replay.Backfill})
+		first := h.wait(1)[0]
+		h.until("it waits", func() bool { return h.ledgerCount(ledger.Retrying) == 1 })
+		h.answers(nil)
+		_, err := h.hooks.Retry(h.Context(), "w")
+		h.no(err)
+		if again := h.wait(1)[0]; again.ID != first.ID {
+			h.Errorf("%s came for %s", again.ID, first.ID)
+		}
+		if run = h.ended(run.ID); run.Delivered != 1 {
+			h.Errorf("%+v", run)
+		}
+	})
+}
+
 func TestReplay_does_not_delay_what_happens_and_is_canceled(t *testing.T) {
 	each(t, func(h *house) {
 		h.webhook("w", mapped+`,"max_in_flight":8,"timeout":20`)

@@ -45,6 +45,24 @@ func (c Cursors) Close(ctx context.Context, tx bun.IDB, walker string) error {
 	return wrap("cancel runs", err)
 }
 
+// Reset is [ledger.Store.Reset] for a walker and, if it is a webhook's, for those of its runs.
+func (c Cursors) Reset(ctx context.Context, walker string) error {
+	walkers := []string{walker}
+	if webhook, ok := strings.CutPrefix(walker, hooks.Walker("")); ok {
+		runs, err := c.RunWalkers(ctx, webhook)
+		if err != nil {
+			return err
+		}
+		walkers = append(walkers, runs...)
+	}
+	for _, w := range walkers {
+		if err := c.Store.Reset(ctx, w); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
 // lock locks the cursors of a webhook and of its runs, before the first of them is changed.
 func (c Cursors) lock(ctx context.Context, tx bun.IDB, walker, webhook string) error {
 	walkers := []string{walker}

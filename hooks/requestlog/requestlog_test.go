@@ -265,12 +265,12 @@ func TestStore_waits(t *testing.T) {
 				t.Fatal(err)
 			}
 		}
-		exec("UPDATE cursors SET pos = 30")
-		exec("UPDATE cursors SET pos = 10, paused_until = 99 WHERE walker = 'webhook:b'")
+		exec("UPDATE cursors SET pos = 30, paused_until = 99") // that pause is over
+		exec("UPDATE cursors SET pos = 10, paused_until = 9999999999999999 WHERE walker = 'webhook:b'")
 		exec("UPDATE cursors SET pos = 1 WHERE walker LIKE 'replay:%'")
 		exec("INSERT INTO retries (walker, pos, part, order_key, attempts, delivery) VALUES ('webhook:a', 4, 0, '', 1, 'x')")
 		got, err := requestlog.New(db).Waits(t.Context())
-		want := []requestlog.Wait{{Walker: "webhook:a", Retries: 1}, {Walker: "webhook:b", Behind: 20, PausedUntil: 99}}
+		want := []requestlog.Wait{{Walker: "webhook:a", Retries: 1}, {Walker: "webhook:b", Behind: 20, PausedUntil: 9999999999999999}}
 		if err != nil || !slices.Equal(got, want) {
 			t.Errorf("%+v, %v", got, err)
 		}

@@ -27,7 +27,8 @@ func (w *Wait) Webhook() string {
 // Waits tells of what waits, by walker; those for which nothing waits are left out. Replays and backfills count their own items.
 func (s *Store) Waits(ctx context.Context) ([]Wait, error) {
 	rows, err := s.db.Read.QueryContext(ctx, `SELECT c.walker, CASE WHEN c.pos < h.pos THEN h.pos - c.pos ELSE 0 END,
-		(SELECT count(*) FROM (SELECT 1 FROM retries r WHERE r.walker = c.walker LIMIT ?) AS t), coalesce(c.paused_until, 0)
+		(SELECT count(*) FROM (SELECT 1 FROM retries r WHERE r.walker = c.walker LIMIT ?) AS t),
+		CASE WHEN c.paused_until > `+s.db.NowMicros()+` THEN c.paused_until ELSE 0 END
 		FROM cursors c CROSS JOIN (SELECT coalesce(max(pos), 0) AS pos FROM events) h ORDER BY c.walker`, RetriesMost)
 	if err != nil {
 		return nil, wrap("read what waits", err)

@@ -10,7 +10,7 @@ import (
 )
 
 // dispatch starts attempts while there is something to send and room for it.
-func (w *Walker) dispatch(ctx context.Context) error {
+func (w *Walker) dispatch(stop, ctx context.Context) error {
 	now := time.Now()
 	if now.Before(w.paused) || len(w.batch.Deliveries) >= maxUnwritten {
 		return nil
@@ -25,7 +25,7 @@ func (w *Walker) dispatch(ctx context.Context) error {
 	}
 	fresh := w.breaker.Open() && w.breaker.Probes()%2 == 1 && len(w.ready) > 0 // probes take turns
 	if !fresh {
-		if err := w.dispatchRetries(ctx, most); err != nil {
+		if err := w.dispatchRetries(stop, ctx, most); err != nil {
 			return err
 		}
 	}
@@ -40,7 +40,7 @@ func (w *Walker) dispatch(ctx context.Context) error {
 
 // dispatchRetries starts what is due, with at most half of the room so that
 // first attempts do not wait for late ones.
-func (w *Walker) dispatchRetries(ctx context.Context, most int) error {
+func (w *Walker) dispatchRetries(stop, ctx context.Context, most int) error {
 	room := min(most-w.flying, max(1, most/2)-w.retries)
 	if room <= 0 {
 		return nil
@@ -53,7 +53,7 @@ func (w *Walker) dispatchRetries(ctx context.Context, most int) error {
 	if len(due) == 0 {
 		return nil
 	}
-	if err := w.load(ctx, due); err != nil {
+	if err := w.load(ctx, due); err != nil || stop.Err() != nil {
 		for _, ch := range due {
 			w.chains.Later(ch, ch.Due)
 		}

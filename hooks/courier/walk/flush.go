@@ -29,11 +29,8 @@ func (w *Walker) flush(ctx context.Context, all bool) {
 	}
 	w.batch.Pos, w.batch.Ahead = w.window.Low(), w.window.Read
 	w.batch.Failures, w.batch.FailingFrom = w.breaker.Failures()
-	if time.Until(w.paused) <= 0 {
-		w.batch.PausedUntil = 0
-	}
 	w.inFlush, w.flushing = w.batch, true
-	w.batch, w.first = ledger.Batch{PausedUntil: w.batch.PausedUntil}, time.Time{}
+	w.batch, w.first = ledger.Batch{}, time.Time{}
 	b := w.inFlush
 	go func() { w.flushed <- w.store.Flush(ctx, w.lease, b) }()
 }

@@ -183,7 +183,7 @@ func (w *Walker) Run(stop, hard context.Context) error {
 		}
 		if !stopping {
 			w.read(hard)
-			if err := w.dispatch(hard); err != nil {
+			if err := w.dispatch(stop, hard); err != nil {
 				w.log.Warn("cannot load retries", "walker", w.name, "error", err)
 				w.readAt = time.Now().Add(errorDelay)
 			}
