@@ -195,7 +195,8 @@ func TestSweep_ends_with_its_ctx(t *testing.T) {
 			defer close(done)
 			removed, err = s.Sweep(ctx)
 		}()
-		until(t, func() bool { return h.count(t, "deliveries") < 60 })
+		// It has heard of its commit when it has given its connection back.
+		until(t, func() bool { return h.count(t, "deliveries") < 60 && h.db.Write.Stats().InUse == 0 })
 		cancel()
 		<-done
 		if !errors.Is(err, context.Canceled) || removed.Deliveries != 20 {
