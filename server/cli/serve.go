@@ -5,8 +5,6 @@ import (
 	"errors"
 	"io"
 	"log/slog"
-	"os"
-	"runtime/debug"
 	"strings"
 	"time"
 
@@ -19,22 +17,9 @@ import (
 // Serve runs the service until its ctx ends.
 type Serve struct{ Settings }
 
-// Most of what a delivery allocates lives for one request, so collecting a
-// quarter as often buys 10 to 25 % at a few dozen megabytes. Large pages must not
-// be multiplied by it: past the limit the collector works as hard as it takes.
-const (
-	memoryForSpeed = 400
-	memoryLimit    = 160 << 20
-)
-
 // Run serves. A ctx that ends lets what is in flight finish.
 func (v *Serve) Run(ctx context.Context, g *Globals, s *Streams) error {
-	if os.Getenv("GOGC") == "" {
-		debug.SetGCPercent(memoryForSpeed)
-	}
-	if os.Getenv("GOMEMLIMIT") == "" {
-		debug.SetMemoryLimit(memoryLimit)
-	}
+	limitMemory()
 	log := g.logger(s.Err)
 	// Everything a wrong flag can spoil comes before the schema is touched.
 	settings, err := v.Config(g)
