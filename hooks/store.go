@@ -41,7 +41,7 @@ type Options struct {
 	Now func() time.Time
 	// Changed is called after a webhook was made, edited or deleted. Default: nothing.
 	Changed func()
-	// Edited is called after a webhook was edited, switched off or deleted, before Changed. Default: nothing.
+	// Edited is called after a webhook was edited, switched off, told to retry or deleted, before Changed. Default: nothing.
 	Edited func(webhook string)
 	// MasterKey is what secrets are encrypted with in the database, see package vault. Default: they are not. A wrong one is told
 	// by SealSecrets, which belongs before anything else.

@@ -133,5 +133,5 @@ type Batch struct {
 	Settled     []Key   // retries that are over
 	Failures    int64
 	FailingFrom int64
-	PausedUntil int64
+	PausedUntil int64 // µs, of a pause that is new; 0 = as it was
 }

@@ -54,8 +54,8 @@ func (r *Removed) Add(o *Removed) {
 	}
 }
 
-// Steps remove what is old. They remember how far it has looked, so that one look into an index of each table finds
-// that there is nothing to do. They are for one goroutine; any number of them may work on one database.
+// Steps remove what is old. They remember how far they have looked, so that one look into an index of each table finds that there is
+// nothing to do. They are for one goroutine; any number of them may work on one database.
 type Steps struct {
 	db   *migrations.DB
 	most int // rows
